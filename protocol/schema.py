@@ -9,13 +9,13 @@
         expand: VInt = wire(since=RESOLVE_EXPAND, default=0)
 
 A subclass of :class:`Message` is a keyword-only dataclass. The fields are written in order of declaration. The codec of a field
-follows from its type: the annotated aliases below (``String``, ``VInt``, …), a ``Message`` subclass, ``list[T]`` (vint count, entries),
-``dict[K, V]`` (vint count, pairs), ``T | None`` (a boolean, then the value), an ``Enum`` (its value as a vint) or ``Named[Base]``
-(a name, then the body of the subclass of Base that was declared with that name). Anything else carries its codec in the
-annotation: ``Annotated[int, Codec(read, write)]``.
+follows from its type: the annotated aliases below (``String``, ``VInt``, …), a ``Message`` subclass, ``list[T]`` (vint count,
+entries), ``dict[K, V]`` (vint count, pairs), ``T | None`` (a boolean, then the value), an ``Enum`` (its value as a vint) or
+``Named[Base]`` (a name, then the body of the subclass of Base that was declared with that name). Anything else carries its codec
+in the annotation: ``Annotated[int, Codec(read, write)]``.
 
-``wire(since=FEATURE)`` leaves the field out for transport versions without the feature, ``wire(until=FEATURE)`` for those with it,
-and ``wire(when=condition)`` where the condition, given the message as read so far, is false; the field then has its default.
+``wire(since=FEATURE)`` leaves the field out for transport versions without the feature, ``wire(until=FEATURE)`` for those with
+it, and ``wire(when=condition)`` where the condition, given the message as read so far, is false; it then has its default.
 
 Plans are compiled once per class, on first use. A class whose body is polymorphic overrides ``read`` and ``write``.
 """
@@ -110,9 +110,10 @@ class _Step:
 
     def present(self, message: Message, version: TransportVersion) -> bool:
         rule = self.presence
+        if rule is None:
+            return True
         return (
-            rule is None
-            or (rule.since is None or version.supports(rule.since))
+            (rule.since is None or version.supports(rule.since))
             and (rule.until is None or not version.supports(rule.until))
             and (rule.when is None or rule.when(message))
         )
@@ -277,7 +278,7 @@ def _named(base: type[Message]) -> Codec[Any]:
 def _step(field: dataclasses.Field[Any], annotation: Any) -> _Step:
     presence: _Presence | None = field.metadata.get("wire")
     codec = presence.codec if presence is not None and presence.codec is not None else codec_of(annotation)
-    if presence is not None and presence.since is presence.until is presence.when is None:
+    if presence is not None and presence.since is None and presence.until is None and presence.when is None:
         presence = None
     if field.default is not dataclasses.MISSING:
         value = field.default

@@ -1,7 +1,7 @@
 """Elasticsearch's stream format: the Reader and the Writer of single values.
 
-The formats are those of ``StreamInput`` and ``StreamOutput`` of Elasticsearch 8.19. A Reader is over bytes from the network and may
-raise only :class:`protocol.errors.WireError`; every length is checked against the bytes that are left before anything is allocated.
+The formats are those of ``StreamInput`` and ``StreamOutput`` of Elasticsearch 8.19. A Reader is over bytes from the network and
+may raise only :class:`protocol.errors.WireError`; every length is checked against the bytes left before anything is allocated.
 """
 
 from __future__ import annotations
