@@ -13,10 +13,10 @@ class WireError(Exception):
 class ElasticsearchException(Exception):  # noqa: N818 - Elasticsearch's own name
     """An exception as Elasticsearch shows it over REST and sends it between nodes.
 
-    ``type`` is the REST name, such as ``security_exception`` or ``index_not_found_exception``; ``reason`` the message. ``metadata`` is
-    what REST shows beside them, by its wire key (``es.index``, ``es.index_uuid``, ``es.resource.id``, …), ``headers`` are response headers
-    (``WWW-Authenticate``). ``details`` holds what the wire form of a few types adds, by the names in the declaration of that type.
-    The HTTP status follows from the type, except where ``status`` says otherwise.
+    ``type`` is the REST name, such as ``security_exception`` or ``index_not_found_exception``; ``reason`` the message.
+    ``metadata`` is what REST shows beside them, by its wire key (``es.index``, ``es.index_uuid``, ``es.resource.id``, …),
+    ``headers`` are response headers (``WWW-Authenticate``). ``details`` holds what the wire form of a few types adds, by the
+    names in the declaration of that type. The HTTP status follows from the type, except where ``status`` says otherwise.
     """
 
     type: str

@@ -1,0 +1,234 @@
+"""Frames: how messages lie in a stream of bytes.
+
+    'E' 'S' | length: int32 | request id: int64 | status: byte | version: int32 | variable header size: int32
+    | variable header | payload
+
+The length counts what follows it; a length of -1 is a ping and nothing follows. The variable header holds the request headers,
+the response headers and, in a request, the action. Facts from ``TcpHeader``, ``InboundDecoder`` and ``Header`` of Elasticsearch.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from protocol.compression import Compression, compress, decompress_untrusted
+from protocol.errors import WireError
+from protocol.versions import Feature, TransportVersion
+from protocol.wire import Reader, Writer
+
+MARKER = b"ES"
+PING = b"ES\xff\xff\xff\xff"
+
+_PREFIX = struct.Struct(">2si")
+_FIXED = struct.Struct(">2siqBii")
+_AFTER_LENGTH = _FIXED.size - _PREFIX.size
+
+VARIABLE_HEADER = Feature("variable_header", 7060099)
+"""Before 7.6 a header has no size of its own; no node of today sends such frames."""
+
+NO_FEATURES = Feature("no_features", 8000099)
+"""Before 8.0 a request's header has a list of feature names, always empty, before the action."""
+
+_HTTP_STARTS = (b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTION", b"PATCH", b"TRACE")
+_TLS_HANDSHAKE = 0x16
+
+
+class Status(enum.IntFlag):
+    """The status byte."""
+
+    RESPONSE = 1
+    ERROR = 2
+    COMPRESSED = 4
+    HANDSHAKE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large the parts of a frame may be, in bytes.
+
+    ``header``: fixed and variable header together (``remote_cluster.max_request_header_size``, 64 kB in Elasticsearch).
+    ``frame``: what the length field may say. ``payload``: a payload after decompression. Elasticsearch allows 30% of its heap
+    for the two; the requests of a local cluster are far below these.
+    """
+
+    header: int = 64 * 1024
+    frame: int = 64 * 1024 * 1024
+    payload: int = 128 * 1024 * 1024
+
+
+class HttpRequestOnTransport(WireError):  # noqa: N818
+    """An HTTP request, which gets this one's text as its answer."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not an HTTP port")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a message once its header is there; ``size`` is the whole frame's, in bytes."""
+
+    request_id: int
+    status: Status
+    version: TransportVersion
+    size: int
+    action: str = ""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    response_headers: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_request(self) -> bool:
+        return not self.status & Status.RESPONSE
+
+    @property
+    def is_handshake(self) -> bool:
+        return bool(self.status & Status.HANDSHAKE)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole message. The payload is plain; ``compression`` says how it came."""
+
+    header: Header
+    payload: bytes
+    compression: Compression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A keep-alive; the server side answers with the same six bytes."""
+
+
+class FrameDecoder:
+    """Cuts a stream into pings, headers and frames.
+
+    ``receive`` yields a Header as soon as it is complete, before the payload has come, and the Frame with that same header after.
+    It raises WireError at the first malformed byte; the stream has no meaning after that.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._buffer = bytearray()
+        self._header: Header | None = None
+        self._payload_start = 0
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of a message that is not complete."""
+        return len(self._buffer)
+
+    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Ping | Header | Frame]:
+        self._buffer += data
+        while True:
+            if self._header is None:
+                size = self._message_size_untrusted()
+                if size is None:
+                    return
+                if size == 0:
+                    del self._buffer[: _PREFIX.size]
+                    yield Ping()
+                    continue
+                self._header = self._header_untrusted(size)
+                if self._header is None:
+                    return
+                yield self._header
+            header = self._header
+            if len(self._buffer) < header.size:
+                return
+            payload = bytes(memoryview(self._buffer)[self._payload_start : header.size])
+            del self._buffer[: header.size]
+            self._header = None
+            compression = None
+            if header.status & Status.COMPRESSED:
+                compression, payload = decompress_untrusted(payload, self._limits.payload)
+            yield Frame(header, payload, compression)
+
+    def _message_size_untrusted(self) -> int | None:
+        """The frame's size after the prefix, 0 for a ping, None where six bytes are not there yet."""
+        buffer = self._buffer
+        if not MARKER.startswith(buffer[:2]) and len(buffer) >= _PREFIX.size:
+            raise _not_elasticsearch(bytes(buffer[: _PREFIX.size]))
+        if len(buffer) < _PREFIX.size:
+            return None
+        size: int = _PREFIX.unpack_from(buffer)[1]
+        if size == -1:
+            return 0
+        if size < _AFTER_LENGTH:
+            raise WireError(f"invalid data length: {size}")
+        if size > self._limits.frame:
+            raise WireError(f"illegal transport message of size [{size}b] which exceeds [{self._limits.frame}b]")
+        return size
+
+    def _header_untrusted(self, size: int) -> Header | None:
+        buffer = self._buffer
+        if len(buffer) < _FIXED.size:
+            return None
+        _, _, request_id, status, version_id, variable = _FIXED.unpack_from(buffer)
+        if status > sum(Status):
+            raise WireError(f"unknown status bits [0x{status:02x}]")
+        version = TransportVersion(version_id)
+        if not version.supports(VARIABLE_HEADER):
+            raise WireError(f"Received message from unsupported version: [{version}]")
+        if variable < 0:
+            raise WireError(f"invalid negative variable header size: {variable}")
+        if _FIXED.size + variable > self._limits.header:
+            raise WireError(f"header size [{_FIXED.size + variable}] exceeds limit of [{self._limits.header}b]")
+        if _AFTER_LENGTH + variable > size:
+            raise WireError(f"a header of {variable} bytes in a message of {size}")
+        self._payload_start = _FIXED.size + variable
+        if len(buffer) < self._payload_start:
+            return None
+        reader = Reader(memoryview(buffer)[_FIXED.size : self._payload_start], version)
+        request_headers = reader.map(reader.string, reader.string)
+        response_headers = reader.map(reader.string, lambda: reader.list(reader.string))
+        action = ""
+        if not status & Status.RESPONSE:
+            if not version.supports(NO_FEATURES):
+                reader.list(reader.string)
+            action = reader.string()
+        reader.expect_end("the variable header")
+        return Header(request_id, Status(status), version, size + _PREFIX.size, action, request_headers, response_headers)
+
+
+def encode_frame(
+    *,
+    request_id: int,
+    status: Status,
+    version: TransportVersion,
+    payload: bytes,
+    action: str = "",
+    request_headers: Mapping[str, str] | None = None,
+    response_headers: Mapping[str, list[str]] | None = None,
+    compression: Compression | None = None,
+) -> bytes:
+    """A whole frame. ``action`` is for requests; ``compression`` sets the status bit as well."""
+    variable = Writer(version)
+    variable.map(variable.string, variable.string, request_headers or {})
+    variable.map(variable.string, lambda values: variable.list(variable.string, values), response_headers or {})
+    if not status & Status.RESPONSE:
+        if not version.supports(NO_FEATURES):
+            variable.list(variable.string, [])
+        variable.string(action)
+    if compression is not None:
+        status |= Status.COMPRESSED
+        payload = compress(payload, compression)
+    head = variable.getvalue()
+    size = _AFTER_LENGTH + len(head) + len(payload)
+    return b"".join((_FIXED.pack(MARKER, size, request_id, status, version.id, len(head)), head, payload))
+
+
+def _not_elasticsearch(start: bytes) -> WireError:
+    """Says what it is that came instead, in Elasticsearch's words."""
+    if start.startswith(_HTTP_STARTS):
+        return HttpRequestOnTransport()
+    if start.startswith(b"HTTP"):
+        return WireError(
+            "received HTTP response on transport port, ensure that transport port (not HTTP port) of a remote node is specified"
+            " in the configuration"
+        )
+    first = "(" + ",".join(f"{byte:x}" for byte in start[:4]) + ")"
+    if start[0] == _TLS_HANDSHAKE:
+        return WireError(f"SSL/TLS request received but SSL/TLS is not enabled on this node, got {first}")
+    return WireError(f"invalid internal transport message format, got {first}")
