@@ -1,0 +1,1 @@
+"""What ``gateway.config`` is made of: units, the model of the settings, the YAML file, addresses."""

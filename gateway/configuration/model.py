@@ -1,0 +1,263 @@
+"""Every setting that exists; its name is the path of attributes to it, as in ``settings.remote_cluster.port``."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+
+from gateway.configuration.units import parse_boolean, parse_duration, parse_integer, parse_size
+
+ONE_GB = 1 << 30
+
+
+def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Settings come as text; a default or a value given in code is already what it should be."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else folder / path
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _one_of(*allowed: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"[{text}] is not allowed; allowed are [{', '.join(allowed)}]")
+        return text
+
+    return AfterValidator(check)
+
+
+def _cluster_name(text: str) -> str:
+    # Elasticsearch's own rule: the colon separates cluster and index in an expression.
+    if ":" in text:
+        raise ValueError(f"[{text}] is not allowed; a cluster name may not contain [:]")
+    return text
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"_.*_", text) and text != "_local_":
+        raise ValueError(f"[{text}] is not allowed; allowed are an address, a host name, or [_local_]")
+    return _filled(text)
+
+
+def _backend_type(text: str) -> str:
+    if text in ("http", "relay", "socket"):
+        raise ValueError(f"[{text}] is not available yet; allowed are [memory]")
+    if text != "memory":
+        raise ValueError(f"[{text}] is not a backend; allowed are [memory] ([http, relay, socket] are not available yet)")
+    return text
+
+
+def _mutual(text: str) -> str:
+    if text != "required":
+        raise ValueError(
+            f"[{text}] is not allowed; allowed is [required], because a user that a client names on this interface is trusted "
+            "without a credential"
+        )
+    return text
+
+
+def _size_between(lowest: int, highest: int) -> AfterValidator:
+    def check(size: int) -> int:
+        if not lowest <= size <= highest:
+            raise ValueError(f"[{size}b] is not allowed; allowed is a size from {lowest}b to {highest}b")
+        return size
+
+    return AfterValidator(check)
+
+
+def _positive(duration: int) -> int:
+    if duration <= 0:
+        raise ValueError("must be longer than nothing")
+    return duration
+
+
+Boolean = Annotated[bool, _from_text(parse_boolean)]
+Port = Annotated[int, _from_text(lambda text: parse_integer(text, 0, 65535))]
+PublishPort = Annotated[int, _from_text(lambda text: parse_integer(text, -1, 65535))]
+Count = Annotated[int, _from_text(lambda text: parse_integer(text, 1, 2**31 - 1))]
+Size = Annotated[int, _from_text(parse_size)]
+"""In bytes."""
+Duration = Annotated[int, _from_text(parse_duration), AfterValidator(_positive)]
+"""In nanoseconds."""
+FilePath = Annotated[Path, AfterValidator(_resolve)]
+Text = Annotated[str, AfterValidator(_filled)]
+Hosts = list[Annotated[str, AfterValidator(_host)]]
+Protocols = list[Annotated[str, _one_of("TLSv1.2", "TLSv1.3")]]
+
+
+class Group(BaseModel):
+    """Settings under one prefix."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+class ClusterSettings(Group):
+    name: Annotated[Text, AfterValidator(_cluster_name)] = "rcgateway"
+
+
+class NodeSettings(Group):
+    name: Text = Field(default_factory=socket.gethostname)
+
+
+class NetworkSettings(Group):
+    host: Hosts = ["_local_"]
+
+
+class PathSettings(Group):
+    data: FilePath = Path("data")
+    """The folder of the API keys; made when it is missing."""
+    roles: FilePath = Path("roles.yml")
+    """Roles in Elasticsearch's file format; a missing file is no roles."""
+
+
+class HttpSettings(Group):
+    port: Port = 9200
+
+
+class RemoteClusterServerSettings(Group):
+    enabled: Boolean = False
+
+
+class RemoteClusterSettings(Group):
+    """The interface of the API key model."""
+
+    host: Hosts = []
+    """Both bind_host and publish_host; network.host when empty."""
+    bind_host: Hosts = []
+    port: Port = 9443
+    publish_host: Hosts = []
+    publish_port: PublishPort = -1
+    """-1 is the port that was bound."""
+    # Elasticsearch's bounds: more than a frame's fixed header, less than a Java array can hold.
+    max_request_header_size: Annotated[Size, _size_between(64, 2 * ONE_GB - 1)] = 64 << 10
+
+
+class TransportSettings(Group):
+    """The interface of the certificate model; open when xpack.security.transport.ssl.enabled."""
+
+    host: Hosts = []
+    bind_host: Hosts = []
+    port: Port = 9300
+    publish_host: Hosts = []
+    publish_port: PublishPort = -1
+
+
+class SslSettings(Group):
+    """What both interfaces share. Files are PEM."""
+
+    certificate: FilePath | None = None
+    """The certificate of the server, then any intermediate ones."""
+    key: FilePath | None = None
+    key_passphrase: SecretStr | None = None
+    supported_protocols: Protocols = ["TLSv1.3", "TLSv1.2"]
+    cipher_suites: list[Text] = []
+    """IANA names, as Java has them; OpenSSL's own choice when empty."""
+
+
+class RemoteClusterServerSsl(SslSettings):
+    enabled: Boolean = True
+    client_authentication: Annotated[str, _one_of("none")] = "none"
+
+
+class TransportSsl(SslSettings):
+    enabled: Boolean = False
+    certificate_authorities: list[FilePath] = []
+    client_authentication: Annotated[str, AfterValidator(_mutual)] = "required"
+
+
+class RemoteClusterServerSecurity(Group):
+    ssl: RemoteClusterServerSsl = RemoteClusterServerSsl()
+
+
+class TransportSecurity(Group):
+    ssl: TransportSsl = TransportSsl()
+
+
+class SecuritySettings(Group):
+    remote_cluster_server: RemoteClusterServerSecurity = RemoteClusterServerSecurity()
+    transport: TransportSecurity = TransportSecurity()
+
+
+class XPackSettings(Group):
+    security: SecuritySettings = SecuritySettings()
+
+
+class MemorySettings(Group):
+    load: list[FilePath] = []
+    """Files (NAME.index.json, *.ndjson, *.ndjson.gz) and folders of them, in this order."""
+
+
+class BackendSettings(Group):
+    type: Annotated[str, AfterValidator(_backend_type)] = "memory"
+    memory: MemorySettings = Field(default_factory=MemorySettings)
+
+
+class LogSettings(Group):
+    level: Annotated[str, _one_of("debug", "info", "warn", "error")] = "info"
+    format: Annotated[str, _one_of("auto", "json", "console")] = "auto"
+    """auto: console on a terminal, else json."""
+
+
+class LimitSettings(Group):
+    max_connections: Count = 4096
+    """Connections open at once, over all interfaces. A local node opens 18, so this serves some 200 nodes."""
+    max_requests_per_connection: Count = 1024
+    """Requests of one connection that run at once."""
+    max_message_size: Size = 128 << 20
+    """One message, compressed or not. Elasticsearch's own requests stay under its http.max_content_length of 100mb."""
+    in_flight_bytes: Size = 512 << 20
+    """Requests and responses held at once; above it, circuit_breaking_exception."""
+    handshake_timeout: Duration = 10 * 10**9
+    """From accept to the end of the TCP handshake, TLS included; under Elasticsearch's connect timeout of 30s."""
+    request_timeout: Duration = 300 * 10**9
+    drain_timeout: Duration = 30 * 10**9
+    """How long running requests may take to finish after SIGTERM."""
+
+
+class Settings(Group):
+    """All settings, validated. Attribute paths are Elasticsearch's setting names."""
+
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+    node: NodeSettings = Field(default_factory=NodeSettings)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    path: PathSettings = Field(default_factory=PathSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    remote_cluster_server: RemoteClusterServerSettings = Field(default_factory=RemoteClusterServerSettings)
+    remote_cluster: RemoteClusterSettings = Field(default_factory=RemoteClusterSettings)
+    transport: TransportSettings = Field(default_factory=TransportSettings)
+    xpack: XPackSettings = Field(default_factory=XPackSettings)
+    backend: BackendSettings = Field(default_factory=BackendSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+
+    @property
+    def remote_cluster_ssl(self) -> RemoteClusterServerSsl:
+        return self.xpack.security.remote_cluster_server.ssl
+
+    @property
+    def transport_ssl(self) -> TransportSsl:
+        return self.xpack.security.transport.ssl
+
+
+def setting_fields(group: type[Group] = Settings, prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Each setting's full name, and whether it is a list."""
+    for name, field in group.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Group):
+            yield from setting_fields(annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, get_origin(annotation) is list
