@@ -323,11 +323,19 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Per name: the template that prints, and those that parse in order (``DateFormatters``). The two epoch formats stand apart."""
 
-_ISO_FIRST = (
-    "iso8601 strict_date_optional_time strict_date_optional_time_nanos strict_year strict_year_month strict_date_time "
-    "strict_date_time_no_millis strict_date_hour_minute_second strict_date_hour_minute_second_fraction "
-    "strict_date_hour_minute_second_millis date_time"
-).split()
+_ISO_FIRST = {
+    "iso8601",
+    "strict_date_optional_time",
+    "strict_date_optional_time_nanos",
+    "strict_year",
+    "strict_year_month",
+    "strict_date_time",
+    "strict_date_time_no_millis",
+    "strict_date_hour_minute_second",
+    "strict_date_hour_minute_second_fraction",
+    "strict_date_hour_minute_second_millis",
+    "date_time",
+}
 
-SEVERAL_PARSERS = frozenset(_ISO_FIRST) | {name for name, (_, parsers) in NAMED.items() if parsers[0].endswith(("{z}", "[{z}]"))}
+SEVERAL_PARSERS = _ISO_FIRST | {name for name, (_, parsers) in NAMED.items() if parsers[0].endswith(("{z}", "[{z}]"))}
 """Names for which Elasticsearch tries several parsers; its error then has other words."""

@@ -174,7 +174,7 @@ def _load(zone_id: str) -> Zone:
 
 
 def _explicit_transitions(data: bytes) -> tuple[list[int], list[int]]:
-    """The transitions that a TZif file (RFC 8536, version 2 or later) lists, those that change the offset, after a first entry."""
+    """The transitions that a TZif file (RFC 8536, version 2 or later) lists, if they change the offset, after a first entry."""
     header = struct.Struct(">4s c 15x 6l")
     _, _, isut, isstd, leap, count, kinds, chars = header.unpack_from(data)
     start = header.size + count * 5 + kinds * 6 + chars + leap * 8 + isstd + isut
