@@ -1,0 +1,195 @@
+"""The pump of one connection: bytes from the socket into the protocol's machine, requests to the handler, answers back.
+
+One task reads; each request is a task of its own, so answers go out in any order. Frames go out whole and one after the other under a
+fair lock. A request's failure answers that request; a violation of the protocol closes this connection; neither touches another.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+import trio
+
+from gateway import limits
+from protocol.connection import ServerConnection
+from protocol.errors import ElasticsearchException, WireError
+from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
+from protocol.frames import Header, HttpRequestOnTransport
+
+log = structlog.get_logger("gateway.connection")
+
+RECEIVE_BYTES = 64 * 1024
+SEND_BYTES = 1024 * 1024
+"""Answers are handed to the socket in pieces of this size, each under the deadline SEND_SECONDS."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Peer:
+    """Who is at the other end: what every log line of the connection says."""
+
+    connection: int
+    interface: str
+    address: str
+    port: int
+    certificate_subject: str | None = None
+    version: str | None = None
+    release: str | None = None
+    requests: int = 0
+
+
+class RequestHandler(Protocol):
+    """What the pump needs of the rooms behind it."""
+
+    def check_header(self, header: Header, peer: Peer) -> None:
+        """Refuse a request by its header alone: raises ElasticsearchException, which is sent before the connection is closed."""
+
+    async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
+        """The payload of the answer; raises ElasticsearchException for the error that is the answer."""
+
+
+@dataclass(slots=True)
+class Pump:
+    """Serves one stream until either side closes it."""
+
+    stream: trio.abc.Stream
+    machine: ServerConnection
+    handler: RequestHandler
+    peer: Peer
+    on_close: Callable[[], None] = lambda: None
+    _send_lock: trio.Lock = field(default_factory=trio.Lock)
+    _places: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(limits.REQUESTS_PER_CONNECTION))
+    _running: int = 0
+    _draining: bool = False
+    _drained: trio.Event = field(default_factory=trio.Event)
+
+    async def run(self) -> None:
+        """Returns when the connection is over; the stream is closed then. Raises nothing but trio.Cancelled."""
+        about = self._about()
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._read(nursery)
+                nursery.cancel_scope.cancel()
+        except* WireError as group:
+            error = _first(group)
+            log.warning("closing connection", reason=str(error), **about)
+            if isinstance(error, HttpRequestOnTransport):
+                await self._send_last(str(error).encode())
+        except* (trio.BrokenResourceError, trio.ClosedResourceError) as group:
+            log.info("connection lost", reason=str(_first(group)), **about)
+        except* trio.TooSlowError:
+            log.warning("closing connection", reason="the other side takes no bytes", **about)
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await trio.aclose_forcefully(self.stream)
+            self.on_close()
+
+    def drain(self) -> trio.Event:
+        """Take no further requests. The event is set when those that run have been answered."""
+        self._draining = True
+        if not self._running:
+            self._drained.set()
+        return self._drained
+
+    async def _read(self, nursery: trio.Nursery) -> None:
+        handshake_deadline = trio.current_time() + limits.TCP_HANDSHAKE_SECONDS
+        frame_deadline = float("inf")
+        while True:
+            deadline = min(frame_deadline, handshake_deadline if self.machine.version is None else float("inf"))
+            with trio.CancelScope(deadline=deadline) as scope:
+                data = await self.stream.receive_some(RECEIVE_BYTES)
+            if scope.cancelled_caught:
+                what = "handshake" if self.machine.version is None else "message"
+                raise WireError(f"the {what} was not complete in time")
+            if not data:
+                if self.machine.mid_message:
+                    raise WireError("the connection ended within a message")
+                log.debug("connection closed", **self._about())
+                return
+            was_mid_message = self.machine.mid_message
+            for event in self.machine.receive_data(data):
+                was_mid_message = False
+                if not await self._on_event(event, nursery):
+                    return
+            if not self.machine.mid_message:
+                frame_deadline = float("inf")
+            elif not was_mid_message or frame_deadline == float("inf"):
+                frame_deadline = trio.current_time() + limits.FRAME_SECONDS
+
+    async def _on_event(self, event: Event, nursery: trio.Nursery) -> bool:
+        """Whether reading goes on."""
+        match event:
+            case PingReceived(reply):
+                await self._send(reply)
+            case HandshakeReceived(version, release, reply):
+                self.peer.version, self.peer.release = str(version), release
+                await self._send(reply)
+                log.info("connected", version=self.peer.version, release=release, **self._about())
+            case RequestStarted(header):
+                try:
+                    self.handler.check_header(header, self.peer)
+                except ElasticsearchException as error:
+                    log.warning("closing connection", reason=error.reason, action=header.action, **self._about())
+                    await self._send(self.machine.error_response(header, error))
+                    return False
+            case RequestReceived():
+                await self._places.acquire()
+                self._running += 1
+                self.peer.requests += 1
+                nursery.start_soon(self._answer, event)
+        return True
+
+    async def _answer(self, request: RequestReceived) -> None:
+        header = request.header
+        try:
+            try:
+                if self._draining:
+                    raise ElasticsearchException("node_closed_exception", "the gateway is shutting down")
+                payload = await self.handler.handle(request, self.peer)
+                frame = self.machine.response(header, payload, request.compression)
+            except ElasticsearchException as error:
+                frame = self.machine.error_response(header, error)
+            await self._send(frame)
+        finally:
+            self._places.release()
+            self._running -= 1
+            if self._draining and not self._running:
+                self._drained.set()
+
+    async def _send(self, frame: bytes) -> None:
+        async with self._send_lock:
+            view = memoryview(frame)
+            for start in range(0, len(view), SEND_BYTES):
+                with trio.fail_after(limits.SEND_SECONDS):
+                    await self.stream.send_all(view[start : start + SEND_BYTES])
+
+    async def _send_last(self, data: bytes) -> None:
+        """Send to one who may not listen, for a second at most."""
+        with trio.move_on_after(1, shield=True):
+            try:
+                await self.stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                log.debug("connection lost", reason="before the last answer", **self._about())
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "connection": self.peer.connection,
+            "interface": self.peer.interface,
+            "peer": f"{self.peer.address}:{self.peer.port}",
+        }
+
+
+def next_connection_number() -> int:
+    return next(_numbers)
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,88 @@
+"""Which requests run for which task of a local cluster, so that it can cancel them.
+
+A local cluster cancels in two ways: ``cancel_child`` names the task and the wire id of one request, and ``ban`` names the task alone:
+all its requests end, and those that still come are refused until the ban is lifted or its connection is gone. Facts from
+``TaskManager`` and ``TaskCancellationService`` of Elasticsearch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from protocol.errors import ElasticsearchException
+
+MAX_BANS_PER_CONNECTION = 1000
+"""A local node has at most as many bans as tasks that are being cancelled; the cap keeps a hostile one from filling the memory."""
+
+ParentTask = tuple[str, int]
+"""The node id and the number of a task; an empty node id means that there is none."""
+
+
+@dataclass(slots=True)
+class _Running:
+    parent: ParentTask
+    request_id: int
+    scope: trio.CancelScope
+    reason: str | None = None
+
+    def cancel(self, reason: str) -> None:
+        self.reason = reason
+        self.scope.cancel()
+
+
+class TaskRegistry:
+    """The running requests and the bans of one gateway."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[ParentTask, int], _Running] = {}
+        self._bans: dict[ParentTask, tuple[int, str]] = {}
+
+    @contextmanager
+    def track(self, parent: ParentTask, request_id: int) -> Iterator[None]:
+        """Run the block as that request of that task. Raises task_cancelled_exception when it is cancelled."""
+        if parent in self._bans:
+            raise _cancelled(self._bans[parent][1])
+        running = _Running(parent, request_id, trio.CancelScope())
+        self._running[parent, request_id] = running
+        try:
+            with running.scope:
+                yield
+        finally:
+            self._running.pop((parent, request_id), None)
+        # The block may have finished just as it was cancelled; its answer is then no longer wanted either.
+        if running.reason is not None:
+            raise _cancelled(running.reason)
+
+    def cancel_child(self, parent: ParentTask, request_id: int, reason: str) -> bool:
+        """Whether there was such a request."""
+        running = self._running.get((parent, request_id))
+        if running is None:
+            return False
+        running.cancel(reason)
+        return True
+
+    def ban(self, parent: ParentTask, reason: str, connection: int) -> int:
+        """How many running requests of the task were cancelled."""
+        if sum(owner == connection for owner, _ in self._bans.values()) >= MAX_BANS_PER_CONNECTION:
+            raise ElasticsearchException("illegal_state_exception", f"more than [{MAX_BANS_PER_CONNECTION}] bans on one connection")
+        self._bans[parent] = (connection, reason)
+        children = [running for running in self._running.values() if running.parent == parent]
+        for running in children:
+            running.cancel(reason)
+        return len(children)
+
+    def unban(self, parent: ParentTask) -> None:
+        self._bans.pop(parent, None)
+
+    def forget_connection(self, connection: int) -> None:
+        """Lift the bans that came over a connection that is gone."""
+        for parent in [parent for parent, (owner, _) in self._bans.items() if owner == connection]:
+            del self._bans[parent]
+
+
+def _cancelled(reason: str) -> ElasticsearchException:
+    return ElasticsearchException("task_cancelled_exception", f"task cancelled [{reason}]")

@@ -1,0 +1,44 @@
+"""What comes out of a connection when bytes go in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.compression import Compression
+from protocol.frames import Header
+from protocol.versions import TransportVersion
+
+
+@dataclass(frozen=True, slots=True)
+class PingReceived:
+    """The other side asks whether anybody is there; send ``reply``."""
+
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeReceived:
+    """The TCP handshake; send ``reply``. ``version`` is what both sides speak from now on, ``release`` the client's, if it told."""
+
+    version: TransportVersion
+    release: str | None
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStarted:
+    """A request's header is there. Its credentials can be checked before the payload is awaited."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A whole request. ``compression`` is how it came, and how its response has to go."""
+
+    header: Header
+    payload: bytes
+    compression: Compression | None
+
+
+Event = PingReceived | HandshakeReceived | RequestStarted | RequestReceived

@@ -1,0 +1,13 @@
+"""Ports that the kernel says are free."""
+
+from __future__ import annotations
+
+import socket
+
+
+def free_port() -> int:
+    """A port that nobody listens on now. Ephemeral ports are handed out in turn, so it stays free for a while."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
