@@ -2,8 +2,8 @@
 
 Names are Elasticsearch's where the meaning is the same; keys may be flat (``cluster.name: x``) or nested, in any mixture. See
 ``gateway.configuration.model`` for every setting and its default, ``gateway.configuration.source`` for the rule of the
-environment variables. An unknown or malformed setting is an error that names it, its place, and what is allowed: a misspelt setting that is
-passed over would run a gateway that its operator did not describe.
+environment variables. An unknown or malformed setting is an error that names it, its place, and what is allowed: passing
+over a misspelt one would run a gateway that its operator did not describe.
 """
 
 from __future__ import annotations
