@@ -1,0 +1,46 @@
+"""Field names of field level security."""
+
+from __future__ import annotations
+
+from gateway.authorization import languages, regexps
+from gateway.authorization.descriptors import FieldSecurity
+from gateway.authorization.languages import Language
+
+
+def check_field_security(security: FieldSecurity) -> str | None:
+    """What is wrong with ``grant`` and ``except``: a bad pattern, or an exception that is not within what is granted. ``None`` if all is well."""
+    if security.grant is None or not security.exclude:
+        return None
+    try:
+        granted = languages.union(language_of(pattern) for pattern in security.grant)
+        excluded = languages.union(language_of(pattern) for pattern in security.exclude)
+        subset = languages.is_subset(excluded, granted)
+    except ValueError as error:
+        return str(error)
+    if subset:
+        return None
+    return (
+        f"Exceptions for field permissions must be a subset of the granted fields but {','.join(security.exclude)} "
+        f"is not a subset of {','.join(security.grant)}"
+    )
+
+
+def language_of(pattern: str) -> Language:
+    """The words that a pattern of Elasticsearch's ``Automatons`` matches. Raises ``ValueError``."""
+    if pattern.startswith("/"):
+        if len(pattern) == 1 or not pattern.endswith("/"):
+            raise ValueError(f"invalid pattern [{pattern}]")
+        return regexps.parse(pattern[1:-1])
+    parts: list[Language] = []
+    chars = iter(pattern)
+    for char in chars:
+        match char:
+            case "*":
+                parts.append(languages.ANY_WORD)
+            case "?":
+                parts.append(languages.ANY_CHAR)
+            case "\\":
+                parts.append(languages.text(next(chars, "\\")))
+            case _:
+                parts.append(languages.text(char))
+    return languages.concat(parts)

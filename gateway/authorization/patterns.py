@@ -1,0 +1,150 @@
+"""Name patterns as security uses them: literally, with ``*`` and ``?``, or as ``/regular expression/``.
+
+Two dialects, as in Elasticsearch. Names in roles go through its ``StringMatcher``: a name without ``*``, ``?`` and a leading ``/`` is
+literal, backslashes included; in the others a backslash takes the special meaning off the next character. Action patterns of privileges go
+through ``Automatons``, where a backslash always escapes. They differ in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from gateway.authorization import regexps
+from gateway.authorization.languages import Automaton, TooComplexError
+from protocol.errors import ElasticsearchException
+
+MAX_COMPILED = 10_000
+"""Compiled patterns to keep, as many as Elasticsearch keeps (``xpack.security.automata.cache.size``)."""
+
+_ANY_CHAR = object()
+_ANY_WORD = object()
+
+
+class NamePatterns:
+    """Whether a name matches any of some patterns, and which. Raises a security_exception when a pattern cannot be understood."""
+
+    __slots__ = ("_exact", "_others", "patterns")
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.patterns = tuple(dict.fromkeys(patterns))
+        self._exact = frozenset(p for p in self.patterns if not (p.startswith("/") or "*" in p or "?" in p))
+        try:
+            self._others = tuple((p, compile_pattern(p)) for p in self.patterns if p not in self._exact)
+        except ValueError as error:
+            raise _set_error("is invalid", self.patterns, str(error)) from error
+
+    @property
+    def total(self) -> bool:
+        """Whether each name matches, by a plain ``*``."""
+        return "*" in self.patterns
+
+    def find(self, name: str) -> str | None:
+        """The pattern that the name matches, the literal one first; ``None`` when there is none."""
+        if name in self._exact:
+            return name
+        try:
+            return next((pattern for pattern, matches in self._others if matches(name)), None)
+        except TooComplexError as error:
+            raise _set_error("is too complex to evaluate", self.patterns, str(error)) from error
+
+    def __call__(self, name: str) -> bool:
+        return self.find(name) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NamePatterns) and self.patterns == other.patterns
+
+    def __hash__(self) -> int:
+        return hash(self.patterns)
+
+
+@lru_cache(MAX_COMPILED)
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """A predicate for one pattern of ``Automatons``: ``*``, ``?``, backslash escapes, ``/regular expression/``.
+
+    Raises ``ValueError`` for what is not understood.
+    """
+    if pattern.startswith("/"):
+        if len(pattern) == 1 or not pattern.endswith("/"):
+            raise ValueError(
+                f"invalid pattern [{pattern}]. patterns starting with '/' indicate regular expression pattern and therefore must also end "
+                "with '/'. other patterns (those that do not start with '/') will be treated as simple wildcard patterns"
+            )
+        return Automaton(regexps.parse(pattern[1:-1])).matches
+    tokens = _tokens(pattern)
+    if all(isinstance(token, str) for token in tokens):
+        return "".join(str(token) for token in tokens).__eq__
+    if tokens == [_ANY_WORD]:
+        return _always
+    if tokens[-1] is _ANY_WORD and all(isinstance(token, str) for token in tokens[:-1]):
+        prefix = "".join(str(token) for token in tokens[:-1])
+        return lambda name: name.startswith(prefix)
+    return lambda name: _wildcard(tokens, name)
+
+
+def simple_match(pattern: str, name: str) -> bool:
+    """A glob of index expressions (``Regex.simpleMatch``): only ``*`` is special."""
+    return _simple(pattern)(name)
+
+
+def is_simple_pattern(expression: str) -> bool:
+    return "*" in expression
+
+
+@lru_cache(MAX_COMPILED)
+def _simple(pattern: str) -> Callable[[str], bool]:
+    if pattern.endswith("*") and pattern.count("*") == 1:
+        prefix = pattern[:-1]
+        return lambda name: name.startswith(prefix)
+    tokens: list[object] = [_ANY_WORD if char == "*" else char for char in pattern]
+    return lambda name: _wildcard(tokens, name)
+
+
+def _always(name: str) -> bool:  # noqa: ARG001
+    return True
+
+
+def _tokens(pattern: str) -> list[object]:
+    tokens: list[object] = []
+    chars = iter(pattern)
+    for char in chars:
+        if char == "\\":
+            tokens.append(next(chars, "\\"))
+        elif char == "?":
+            tokens.append(_ANY_CHAR)
+        elif char != "*":
+            tokens.append(char)
+        elif not tokens or tokens[-1] is not _ANY_WORD:
+            tokens.append(_ANY_WORD)
+    return tokens
+
+
+def _wildcard(tokens: list[object], name: str) -> bool:
+    """Greedy, going back to the last ``*`` only: at most pattern × name steps, whatever the pattern."""
+    at = index = 0
+    star = mark = -1
+    while at < len(name):
+        if index < len(tokens) and tokens[index] is _ANY_WORD:
+            star, mark = index, at
+            index += 1
+        elif index < len(tokens) and (tokens[index] is _ANY_CHAR or tokens[index] == name[at]):
+            index += 1
+            at += 1
+        elif star >= 0:
+            mark += 1
+            at, index = mark, star + 1
+        else:
+            return False
+    return all(token is _ANY_WORD for token in tokens[index:])
+
+
+def _set_error(problem: str, patterns: tuple[str, ...], cause: str) -> ElasticsearchException:
+    described = ",".join(patterns)
+    if len(described) > 80:
+        described = described[:80] + "..."
+    return ElasticsearchException(
+        "security_exception",
+        f"The set of patterns [{described}] {problem}",
+        cause=ElasticsearchException("illegal_argument_exception", cause),
+        status=500,
+    )
