@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Annotated, Any
 
 from protocol.errors import ElasticsearchException, WireError
-from protocol.schema import Boolean, Codec, Int, Long, Message, String, Text, VInt, ZLong, codec_of
+from protocol.messages.common import SearchShardTarget
+from protocol.schema import Boolean, Codec, Int, Long, Message, String, VInt, ZLong, codec_of
 from protocol.wire import Reader, Writer
 
 REST_STATUS: dict[str, int] = {
@@ -93,26 +94,6 @@ def _write_cause(writer: Writer, cause: ElasticsearchException | None) -> None:
 
 Cause = Annotated[ElasticsearchException | None, Codec(_read_cause, _write_cause)]
 """A field that holds an exception, or none."""
-
-
-class Index(Message):
-    """An index by name and uuid; an unknown uuid is ``_na_``."""
-
-    name: String
-    uuid: String
-
-
-class ShardId(Message):
-    index: Index
-    id: VInt
-
-
-class SearchShardTarget(Message):
-    """Which copy of a shard a search went to, and in which cluster (None is the one that answers)."""
-
-    node_id: Text | None
-    shard: ShardId
-    cluster_alias: String | None = None
 
 
 class ShardSearchFailure(Message):
