@@ -9,6 +9,17 @@ class WireError(Exception):
     """Bytes that are not what the protocol says they should be. The only exception that reading untrusted bytes may raise."""
 
 
+class UnsupportedError(WireError):
+    """Well-formed bytes that ask for something which is not done here; the connection is sound and the request can be refused.
+
+    ``feature`` is the name of the thing, as in ``query [geo_distance]`` or ``[rescore]``.
+    """
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"{feature} is not supported")
+        self.feature = feature
+
+
 @dataclass(eq=True)
 class ElasticsearchException(Exception):  # noqa: N818 - Elasticsearch's own name
     """An exception as Elasticsearch shows it over REST and sends it between nodes.

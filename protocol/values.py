@@ -6,7 +6,7 @@ wire knows more kinds than Python, a small subclass keeps the difference: what w
 ======================= ==========================================================================================
 on the wire             in Python
 ======================= ==========================================================================================
-Integer, Long           ``int``; a Long whose value fits 32 bits is a :class:`Long`
+Integer, Long           ``int``, as wide as it must be; a Long whose value fits 32 bits is a :class:`Long`
 Double, Float           ``float``, :class:`Single`
 Byte, Short, BigInteger :class:`ByteNumber`, :class:`ShortNumber`, :class:`BigInteger`
 String, Text            ``str``, :class:`TextValue`
@@ -38,6 +38,10 @@ _NULL = 0xFF
 _SINGLE = struct.Struct(">f")
 _MAX_DIGITS = 4000
 """Longest BigInteger that is read; CPython itself refuses to parse more than 4300 digits."""
+
+
+class Integer(int):
+    """An int that travels as an Integer also where a plain int would be a Long, as in sort values."""
 
 
 class Long(int):
@@ -250,7 +254,8 @@ def _read_long(reader: Reader) -> int:
     return Long(value) if -(1 << 31) <= value < 1 << 31 else value
 
 
-def _read_big_integer(reader: Reader) -> int:
+def read_big_integer(reader: Reader) -> int:
+    """A number as decimal digits. Raises WireError."""
     digits = reader.string()
     if len(digits) > _MAX_DIGITS or not digits.isascii() or not digits.lstrip("+-").isdigit():
         raise WireError("malformed BigInteger")
@@ -258,7 +263,7 @@ def _read_big_integer(reader: Reader) -> int:
         value = int(digits)
     except ValueError:
         raise WireError("malformed BigInteger") from None
-    return BigInteger(value) if -(1 << 63) <= value < 1 << 63 else value
+    return value if abs(value) >> 63 else BigInteger(value)
 
 
 def _signed(value: int, bits: int) -> int:
@@ -364,7 +369,7 @@ _READERS: dict[int, Callable[[Reader], Any]] = {
     23: lambda reader: ZonedDateTime(reader.string(), reader.zlong(), reader.int32()),
     24: _nested(lambda reader: OrderedSet(_read_many(reader))),
     25: _nested(lambda reader: HashSet(_read_many(reader))),
-    26: _read_big_integer,
+    26: read_big_integer,
     27: lambda reader: OffsetTime(reader.string(), reader.int64()),
     28: lambda reader: Duration(reader.int64(), reader.int64()),
     29: lambda reader: Period(reader.int32(), reader.int32(), reader.int32()),
@@ -373,6 +378,7 @@ _READERS: dict[int, Callable[[Reader], Any]] = {
 _WRITERS: dict[type, tuple[int, Callable[[Writer, Any], None]]] = {
     str: (0, Writer.string),
     int: (-1, _integer),
+    Integer: (1, Writer.int32),
     Long: (2, Writer.int64),
     Single: (3, Writer.float32),
     float: (4, Writer.float64),
