@@ -132,11 +132,8 @@ def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
         hint = f"; set [{prefix}.key_passphrase]" if "no passphrase is given" in str(error) else ""
         raise ConfigError([f"setting [{prefix}.key]: {error}{hint}"]) from error
     if not same_key(chain[0], key):
-        raise ConfigError(
-            [
-                f"setting [{prefix}.key]: the key in [{options.key}] is not that of the first certificate in [{options.certificate}]"
-            ]
-        )
+        other = f"is not that of the first certificate in [{options.certificate}]"
+        raise ConfigError([f"setting [{prefix}.key]: the key in [{options.key}] {other}"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # The password is a function, so that OpenSSL does not ask for it on the terminal.
@@ -144,7 +141,7 @@ def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
     except (ssl.SSLError, OSError) as error:
         raise ConfigError([f"settings [{prefix}.certificate] and [{prefix}.key] cannot be used: {error}"]) from error
     _restrict(context, options, prefix)
-    # Connections last for days: resumption gains nothing, and a ticket sent to a client that only writes can reset the connection.
+    # Connections last for days, so resumption gains nothing; and a ticket that a client never reads can reset the connection.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     return context
@@ -162,7 +159,7 @@ def _restrict(context: ssl.SSLContext, options: SslSettings, prefix: str) -> Non
             raise ConfigError([f"setting [{prefix}.cipher_suites]: [{unknown[0]}] is not allowed; allowed are [{allowed}]"])
         for_tls13 = [suite for suite in options.cipher_suites if suite in _TLS13_SUITES]
         for_tls12 = [_TLS12_SUITES[suite] for suite in options.cipher_suites if suite in _TLS12_SUITES]
-        # A protocol without a suite is not offered. Python cannot choose among the suites of TLS 1.3, so it is all of them or none.
+        # A protocol without a suite is not offered. Python cannot choose among the suites of TLS 1.3: it is all of them or none.
         if for_tls13 and set(for_tls13) != set(_TLS13_SUITES):
             raise ConfigError(
                 [f"setting [{prefix}.cipher_suites]: list all of [{', '.join(_TLS13_SUITES)}], or none of them for TLS 1.2 only"]

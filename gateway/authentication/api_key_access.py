@@ -1,6 +1,6 @@
 """The ``access`` of a cross-cluster API key: read it, and expand it to the role descriptor that it stands for.
 
-Facts from CrossClusterApiKeyRoleDescriptorBuilder and RoleDescriptor of x-pack core 8.19.21: which privileges, what is refused, the texts.
+Privileges, refusals and texts are those of CrossClusterApiKeyRoleDescriptorBuilder and RoleDescriptor of x-pack core 8.19.21.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def parse_access(access: str | Mapping[str, Any]) -> Json:
-    """``access`` in its full form: ``search`` and ``replication``, each a list of entries; the names and queries as they are stored.
+    """``access`` in its full form: ``search`` and ``replication``, each a list of entries, as they are stored.
 
     Takes JSON text or what was parsed from it. Raises ElasticsearchException with the type and text of Elasticsearch.
     """
@@ -96,7 +96,10 @@ def _entry(kind: str, entry: Any) -> Json:
     if not isinstance(entry, Mapping):
         if entry is None or isinstance(entry, list):
             _malformed(f"[{_PARSER}] failed to parse field [{kind}]: expected value but got [{_token(entry)}]")
-        _refuse(f"{_FAILED}. expected field [{kind}] value to be an array of objects, but found an array element of type [{_token(entry)}]")
+        _refuse(
+            f"{_FAILED}. expected field [{kind}] value to be an array of objects, "
+            f"but found an array element of type [{_token(entry)}]"
+        )
     names: list[str] | None = None
     query: str | None = None
     fields: dict[str, list[str]] | None = None
@@ -159,7 +162,8 @@ def _query(value: Any) -> str | None:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     if not isinstance(value, str):
         _refuse(
-            f"{_FAILED}. expected field [query] value to be null, a string, an array, or an object, but found [{_token(value)}] instead"
+            f"{_FAILED}. expected field [query] value to be null, a string, an array, or an object, "
+            f"but found [{_token(value)}] instead"
         )
     # A text that is no query would make a key that matches nothing at best, so it is refused now rather than on each request.
     load_object(value, "query")

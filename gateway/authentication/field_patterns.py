@@ -15,11 +15,11 @@ _States = frozenset[tuple[int, int]]
 def is_subset(inner: Sequence[str], outer: Sequence[str]) -> bool:
     """Whether the language of ``inner`` lies in that of ``outer``. ``*`` and ``?`` are wildcards, and a backslash quotes.
 
-    Both lists are run side by side as automata over the characters that occur in them, and one that stands for all others: a pair of
-    states where only ``inner`` accepts is a field that only ``inner`` matches.
+    Both are run side by side as automata over the characters that occur in them, and one that stands for all others: a pair
+    of states where only ``inner`` accepts is a field that only ``inner`` matches.
     """
     left, right = [_parse(pattern) for pattern in inner], [_parse(pattern) for pattern in outer]
-    alphabet = sorted({symbol for pattern in left + right for symbol in pattern if len(symbol) == 1}) + ["other"]
+    alphabet = [*sorted({symbol for pattern in left + right for symbol in pattern if len(symbol) == 1}), "other"]
     start = (_close({(i, 0) for i in range(len(left))}, left), _close({(i, 0) for i in range(len(right))}, right))
     seen, todo = {start}, [start]
     while todo:
