@@ -12,7 +12,7 @@ KeyType = Literal["cross_cluster", "rest"]
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key without its secret. Times are milliseconds since the epoch; ``access`` and ``role_descriptors`` Elasticsearch's JSON."""
+    """A key without its secret. Times are milliseconds since the epoch, ``access`` and ``role_descriptors`` are JSON."""
 
     id: str
     name: str

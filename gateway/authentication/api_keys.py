@@ -1,10 +1,11 @@
 """API keys: their store in SQLite, and the check of a credential against it.
 
-The store is used from one thread, that of the event loop; its calls are short (a read by primary key takes tens of microseconds)
-and reads do not wait for the writes of other processes (WAL). Those, such as ``rcgateway keys``, change the same file at any time:
-SQLite's ``data_version`` tells that they did, and is asked at most every POLL_INTERVAL. Each forked worker must open its own store.
+The store is used from one thread, that of the event loop: its calls are short (a read by primary key takes tens of microseconds),
+and reads do not wait for the writes of other processes (WAL). Those, such as ``rcgateway keys``, change the same file at any
+time; SQLite's ``data_version`` tells that they did, and is asked at most every POLL_INTERVAL. Each forked worker must open its
+own store.
 
-Secrets have 128 bits from the system's generator, so a salted SHA-256 protects them as well as a slow hash would; Elasticsearch
+Secrets have 128 bits from the system's generator, so a salted SHA-256 protects them as well as a slow hash would. Elasticsearch
 uses it for API keys too.
 """
 
@@ -26,6 +27,7 @@ from gateway.authentication.api_key import ApiKey, CreatedApiKey, Invalidation, 
 from gateway.authentication.api_key_access import parse_access, role_descriptors
 from gateway.authentication.api_key_database import Database, Record
 from gateway.authentication.api_key_validation import check_key, check_update, matches_identity, parse_expiration
+from gateway.authentication.subjects import authentication_error
 from protocol.errors import ElasticsearchException
 
 FILE_NAME = "api_keys.sqlite"
@@ -35,9 +37,6 @@ CACHE_SECONDS = 24 * 3600.0  # and its cache.ttl
 POLL_INTERVAL = 0.2  # seconds; a change of another process is honoured within it
 DEFAULT_USERNAME = "_gateway"
 DEFAULT_REALM = "gateway"
-
-# The challenge that Elasticsearch sends with each refusal of a credential.
-CHALLENGE: Final = {"WWW-Authenticate": ['Basic realm="security", charset="UTF-8"']}
 
 
 class _Unchanged:
@@ -265,13 +264,6 @@ class ApiKeyStore:
     def _write(self, record: Record) -> None:
         self._database.write(record)
         self._forget()
-
-
-def authentication_error(reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
-    """A refused credential, as Elasticsearch sends it: 401 and a challenge."""
-    return ElasticsearchException(
-        "security_exception", reason, cause, status=401, headers={name: list(v) for name, v in CHALLENGE.items()}
-    )
 
 
 def _check_identity(key: ApiKey, distinguished_name: str | None) -> None:
