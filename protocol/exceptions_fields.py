@@ -99,7 +99,7 @@ Cause = Annotated[ElasticsearchException | None, Codec(_read_cause, _write_cause
 class ShardSearchFailure(Message):
     """A shard's part of a search that failed. ``reason`` is Java's stack trace as text; REST shows the cause."""
 
-    target: SearchShardTarget | None
+    target: SearchShardTarget | None = None
     reason: String
     status: Status
     cause: Cause

@@ -50,46 +50,12 @@ class Empty(Message):
     """A response that says nothing: ``TransportResponse.Empty``, ``ActionResponse.Empty``."""
 
 
-def _read_optional_boolean(reader: Reader) -> bool | None:
-    value = reader.byte()
-    if value > 2:
-        raise WireError(f"unexpected byte [0x{value:02x}] for an optional boolean")
-    return None if value == 2 else value == 1
-
-
-OptionalBoolean = Annotated[
-    bool | None, Codec(_read_optional_boolean, lambda writer, value: writer.byte(2 if value is None else int(value)))
-]
-"""One byte: false, true or none (``readOptionalBoolean``)."""
-
-
-def _read_optional_text(reader: Reader) -> str | None:
-    size = reader.int32()
-    if size == -1:
-        return None
-    try:
-        return reader.raw(size).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise WireError(f"malformed text: {error.reason}") from None
-
-
-def _write_optional_text(writer: Writer, value: str | None) -> None:
-    if value is None:
-        writer.int32(-1)
-    else:
-        writer.text(value)
-
-
-OptionalText = Annotated[str | None, Codec(_read_optional_text, _write_optional_text)]
-"""A ``Text``, or the length -1 (``readOptionalText``)."""
-
-
 class ShardId(Message):
     """A shard: the name and the uuid of its index (``_na_`` where it is not known), and its number."""
 
     index: String
     uuid: String
-    id: VInt
+    shard: VInt
 
 
 class SearchShardTarget(Message):

@@ -8,6 +8,7 @@ from math import nan
 from typing import Annotated, Any
 
 from protocol.errors import WireError
+from protocol.messages.common import SearchShardTarget
 from protocol.messages.fields import OptionalText, none_of
 from protocol.schema import Boolean, Bytes, Codec, Float, Int, Long, Message, String, Text, VInt, VLong, ZLong, codec_of, wire
 from protocol.values import (
@@ -23,22 +24,6 @@ from protocol.values import (
 )
 from protocol.values import Long as LongValue
 from protocol.wire import Reader, Writer
-
-
-class ShardId(Message):
-    """A shard of an index."""
-
-    index: String
-    uuid: String
-    shard: VInt
-
-
-class SearchShardTarget(Message):
-    """Where a hit or a failure comes from."""
-
-    node_id: Text | None = None
-    shard_id: ShardId
-    cluster_alias: String | None = None
 
 
 def _byte(reader: Reader) -> int:

@@ -5,24 +5,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated
 
-from protocol.exceptions import ExceptionField
-from protocol.exceptions_fields import Status
+from protocol.exceptions_fields import ShardSearchFailure
 from protocol.messages.aggregations.base import Aggregations
 from protocol.messages.fields import OptionalBoolean, absent
-from protocol.messages.hits import SearchHits, SearchShardTarget
+from protocol.messages.hits import SearchHits
 from protocol.schema import Boolean, Bytes, Codec, Int, Long, Message, String, VInt, VLong, enum_codec, wire
 from protocol.wire import Reader, Writer
-
-
-class ShardSearchFailure(Message):
-    """Why a shard has no part in the answer."""
-
-    target: SearchShardTarget | None = None
-    reason: String
-    """The stack trace's text, for the logs; REST shows the cause."""
-    status: Status
-    """HTTP status."""
-    cause: ExceptionField
 
 
 class ClusterStatus(Enum):
