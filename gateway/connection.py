@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from gateway import limits
+from gateway.configuration.model import LimitSettings
+from gateway.limits import FRAME_SECONDS, SEND_SECONDS
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException, WireError
 from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
@@ -61,12 +62,17 @@ class Pump:
     machine: ServerConnection
     handler: RequestHandler
     peer: Peer
+    limits: LimitSettings
+    opened: float = field(default_factory=trio.current_time)
     on_close: Callable[[], None] = lambda: None
     _send_lock: trio.Lock = field(default_factory=trio.Lock)
-    _places: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(limits.REQUESTS_PER_CONNECTION))
+    _places: trio.Semaphore = field(init=False)
     _running: int = 0
     _draining: bool = False
     _drained: trio.Event = field(default_factory=trio.Event)
+
+    def __post_init__(self) -> None:
+        self._places = trio.Semaphore(self.limits.max_requests_per_connection)
 
     async def run(self) -> None:
         """Returns when the connection is over; the stream is closed then. Raises nothing but trio.Cancelled."""
@@ -97,7 +103,7 @@ class Pump:
         return self._drained
 
     async def _read(self, nursery: trio.Nursery) -> None:
-        handshake_deadline = trio.current_time() + limits.TCP_HANDSHAKE_SECONDS
+        handshake_deadline = self.opened + self.limits.handshake_timeout / 1e9
         frame_deadline = float("inf")
         while True:
             deadline = min(frame_deadline, handshake_deadline if self.machine.version is None else float("inf"))
@@ -119,7 +125,7 @@ class Pump:
             if not self.machine.mid_message:
                 frame_deadline = float("inf")
             elif not was_mid_message or frame_deadline == float("inf"):
-                frame_deadline = trio.current_time() + limits.FRAME_SECONDS
+                frame_deadline = trio.current_time() + FRAME_SECONDS
 
     async def _on_event(self, event: Event, nursery: trio.Nursery) -> bool:
         """Whether reading goes on."""
@@ -165,7 +171,7 @@ class Pump:
         async with self._send_lock:
             view = memoryview(frame)
             for start in range(0, len(view), SEND_BYTES):
-                with trio.fail_after(limits.SEND_SECONDS):
+                with trio.fail_after(SEND_SECONDS):
                     await self.stream.send_all(view[start : start + SEND_BYTES])
 
     async def _send_last(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What one gateway allows at once. Each number is a named constant with its reason."""
+"""What one gateway allows at once, beyond what ``limits.*`` sets."""
 
 from __future__ import annotations
 
@@ -7,32 +7,17 @@ from contextlib import contextmanager
 
 from protocol.errors import ElasticsearchException
 
-TLS_HANDSHAKE_SECONDS = 10.0
-"""Elasticsearch gives a TLS handshake ten seconds (netty's default)."""
-
-TCP_HANDSHAKE_SECONDS = 30.0
-"""From the end of the TLS handshake to that of the TCP handshake; Elasticsearch's ``transport.connect_timeout``."""
-
 FRAME_SECONDS = 60.0
 """From the first byte of a message to its last. An idle connection has no deadline; one that stops within a message has."""
 
 SEND_SECONDS = 60.0
 """How long the other side may take no bytes while an answer waits for it."""
 
-REQUESTS_PER_CONNECTION = 256
-"""Requests in flight on one connection; more are left unread in the socket until one of these is answered."""
-
-CONNECTIONS = 2000
-"""Open connections of the process: about a hundred local nodes in proxy mode, 18 sockets each."""
-
-IN_FLIGHT_BYTES = 256 * 1024 * 1024
-"""Bytes of requests that are being answered, of all connections together."""
-
 
 class InFlightBytes:
     """Counts the bytes of requests in flight; past the limit a request is refused as Elasticsearch's breaker does."""
 
-    def __init__(self, limit: int = IN_FLIGHT_BYTES) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
 

@@ -68,7 +68,9 @@ class TaskRegistry:
     def ban(self, parent: ParentTask, reason: str, connection: int) -> int:
         """How many running requests of the task were cancelled."""
         if sum(owner == connection for owner, _ in self._bans.values()) >= MAX_BANS_PER_CONNECTION:
-            raise ElasticsearchException("illegal_state_exception", f"more than [{MAX_BANS_PER_CONNECTION}] bans on one connection")
+            raise ElasticsearchException(
+                "illegal_state_exception", f"more than [{MAX_BANS_PER_CONNECTION}] bans on one connection"
+            )
         self._bans[parent] = (connection, reason)
         children = [running for running in self._running.values() if running.parent == parent]
         for running in children:

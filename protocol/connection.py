@@ -14,11 +14,10 @@ from protocol.errors import ElasticsearchException, WireError
 from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
 from protocol.exceptions import write_exception
 from protocol.frames import PING, Frame, FrameDecoder, Header, Limits, Ping, Status, encode_frame
-from protocol.messages.handshake import TcpHandshakeRequest, TcpHandshakeResponse
+from protocol.messages.handshake import TCP_HANDSHAKE, TcpHandshakeRequest, TcpHandshakeResponse
 from protocol.versions import HANDSHAKE_7, HANDSHAKE_8, TransportVersion
 from protocol.wire import Writer
 
-TCP_HANDSHAKE = "internal:tcp/handshake"
 HANDSHAKE_VERSIONS = (HANDSHAKE_7, HANDSHAKE_8)
 """The header versions that a TCP handshake may come with."""
 
@@ -122,14 +121,14 @@ class ServerConnection:
         if header.action != TCP_HANDSHAKE:
             raise WireError(f"a handshake with the action [{header.action}]")
         request = TcpHandshakeRequest.decode(frame.payload, header.version)
-        response = TcpHandshakeResponse(version=self._offered, release=self._release)
+        response = TcpHandshakeResponse(transport_version=self._offered.id, release=self._release)
         reply = encode_frame(
             request_id=header.request_id,
             status=Status.RESPONSE | Status.HANDSHAKE,
             version=header.version,
             payload=response.encode(header.version),
         )
-        self.version = min(request.version, self._offered)
+        self.version = min(TransportVersion(request.transport_version), self._offered)
         return HandshakeReceived(self.version, request.release, reply)
 
 

@@ -18,10 +18,11 @@ class PingReceived:
 
 @dataclass(frozen=True, slots=True)
 class HandshakeReceived:
-    """The TCP handshake; send ``reply``. ``version`` is what both sides speak from now on, ``release`` the client's, if it told."""
+    """The TCP handshake; send ``reply``. ``version`` is what both sides speak from now on, ``release`` the client's,
+    empty where it does not tell (8.x)."""
 
     version: TransportVersion
-    release: str | None
+    release: str
     reply: bytes
 
 

@@ -1,0 +1,136 @@
+"""The two security models: from a request's headers to the Subject.
+
+In the API key model the credential is checked as soon as the header is there, and the connection is closed where it is not good; the
+rest is checked with the whole request. In the certificate model the connection itself is the credential. Facts from
+``CrossClusterAccessServerTransportFilter`` and ``CrossClusterAccessAuthenticationService``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.authentication.api_keys import ApiKeyStore
+from gateway.authentication.subjects import (
+    CrossClusterKey,
+    Subject,
+    authentication_error,
+    certificate_subject,
+    cross_cluster_subject,
+)
+from protocol.errors import ElasticsearchException, WireError
+from protocol.frames import Header
+from protocol.security import (
+    AUTHENTICATION_HEADER,
+    CREDENTIALS_HEADER,
+    SUBJECT_INFO_HEADER,
+    ApiKeyCredentials,
+    Authentication,
+    SubjectInfo,
+)
+
+ALLOWED_HEADERS = frozenset(
+    {
+        CREDENTIALS_HEADER,
+        SUBJECT_INFO_HEADER,
+        "_xpack_audit_request_id",
+        "X-Opaque-Id",
+        "traceparent",
+        "tracestate",
+        "trace.id",
+        "X-elastic-product-origin",
+    }
+)
+"""What a request of the API key model may carry at 8.19's transport version. Another header is refused, not passed over."""
+
+
+class SecurityModel(Protocol):
+    def check_header(self, header: Header) -> None:
+        """What can be checked before the payload is there. Raises ElasticsearchException; the connection is then closed."""
+
+    def fingerprint(self, header: Header) -> tuple[str, ...]:
+        """What the subject follows from: requests with the same one have the same subject."""
+
+    def subject(self, header: Header, certificate: str | None) -> Subject:
+        """For whom the request is made. Raises ElasticsearchException."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyModel:
+    """A cross-cluster API key, and the user of the local cluster."""
+
+    keys: ApiKeyStore
+
+    def check_header(self, header: Header) -> None:
+        try:
+            credentials = _credentials(header)
+        except ElasticsearchException as cause:
+            raise authentication_error("failed to extract credentials from headers", cause) from None
+        self.keys.verify(credentials.id, credentials.secret)
+
+    def fingerprint(self, header: Header) -> tuple[str, ...]:
+        headers = header.request_headers
+        return headers.get(CREDENTIALS_HEADER, ""), headers.get(SUBJECT_INFO_HEADER, "")
+
+    def subject(self, header: Header, certificate: str | None) -> Subject:
+        headers = header.request_headers
+        for required in (CREDENTIALS_HEADER, SUBJECT_INFO_HEADER):
+            if required not in headers:
+                raise _missing(required)
+        for name in headers:
+            if name not in ALLOWED_HEADERS:
+                raise _illegal(
+                    f"Transport request header [{name}] is not allowed for cross cluster requests through the dedicated remote"
+                    " cluster server port"
+                )
+        credentials = _credentials(header)
+        key = self.keys.verify(credentials.id, credentials.secret)
+        try:
+            info = SubjectInfo.decode(headers[SUBJECT_INFO_HEADER])
+        except WireError as error:
+            raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
+        descriptors = json.dumps(dict(key.role_descriptors)).encode()
+        return cross_cluster_subject(info, CrossClusterKey(key.id, key.username, descriptors))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateModel:
+    """A trusted client certificate, whose holder names the user."""
+
+    def check_header(self, header: Header) -> None:
+        """Nothing: without a trusted certificate there is no connection."""
+
+    def fingerprint(self, header: Header) -> tuple[str, ...]:
+        # The refusal of a request without the header names the action.
+        text = header.request_headers.get(AUTHENTICATION_HEADER)
+        return (text,) if text else ("", header.action)
+
+    def subject(self, header: Header, certificate: str | None) -> Subject:
+        text = header.request_headers.get(AUTHENTICATION_HEADER)
+        try:
+            authentication = None if text is None else Authentication.decode(text)
+        except WireError as error:
+            raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
+        return certificate_subject(authentication, header.action, certificate)
+
+
+def _credentials(header: Header) -> ApiKeyCredentials:
+    text = header.request_headers.get(CREDENTIALS_HEADER)
+    if text is None:
+        raise _missing(CREDENTIALS_HEADER)
+    try:
+        return ApiKeyCredentials.decode(text)
+    except WireError as error:
+        raise _illegal(str(error)) from None
+
+
+def _missing(header: str) -> ElasticsearchException:
+    return _illegal(
+        f"Cross cluster requests through the dedicated remote cluster server port require transport header [{header}] but none found."
+        " Please ensure you have configured remote cluster credentials on the cluster originating the request."
+    )
+
+
+def _illegal(reason: str) -> ElasticsearchException:
+    return ElasticsearchException("illegal_argument_exception", reason)

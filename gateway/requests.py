@@ -1,0 +1,83 @@
+"""The actions that the gateway knows: which message each carries, and which index names that message asks for.
+
+An action that is not here is answered as Elasticsearch answers one that no handler was registered for; a shard-level action of a real
+node that is not offered (those of a search without minimized round trips, scrolls, points in time, ES|QL, CCR) names itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.errors import ElasticsearchException, WireError
+from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
+from protocol.messages.common import Request
+from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
+from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeRequest
+from protocol.messages.info import XPACK_INFO, XPackInfoRequest
+from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest
+from protocol.messages.options import IndicesOptions
+from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClusterRequest, ResolveIndexRequest
+from protocol.messages.search_request import SEARCH, SearchRequest
+from protocol.messages.stats import REMOTE_STATS, RemoteClusterStatsRequest
+from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
+from protocol.versions import TransportVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The index expressions of a request, as they came, and how they want to be resolved."""
+
+    names: tuple[str, ...]
+    options: IndicesOptions
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAction:
+    """``targets`` is None for a request that names no indices."""
+
+    message: type[Request]
+    targets: Callable[[Any], Targets] | None = None
+
+
+def _indices(request: Any) -> Targets:
+    return Targets(tuple(request.indices), request.options)
+
+
+def _names(request: Any) -> Targets:
+    return Targets(tuple(request.names), request.options)
+
+
+ACTIONS: dict[str, KnownAction] = {
+    TRANSPORT_HANDSHAKE: KnownAction(HandshakeRequest),
+    REMOTE_CLUSTER_HANDSHAKE: KnownAction(HandshakeRequest),
+    REMOTE_CLUSTER_NODES: KnownAction(RemoteClusterNodesRequest),
+    CLUSTER_STATE: KnownAction(ClusterStateRequest),
+    XPACK_INFO: KnownAction(XPackInfoRequest),
+    REMOTE_STATS: KnownAction(RemoteClusterStatsRequest),
+    CANCEL_CHILD: KnownAction(CancelChildRequest),
+    CANCEL_CHILD_INTERNAL: KnownAction(CancelChildRequest),
+    BAN: KnownAction(BanRequest),
+    BAN_INTERNAL: KnownAction(BanRequest),
+    SEARCH: KnownAction(SearchRequest, _indices),
+    FIELD_CAPS: KnownAction(FieldCapsRequest, _indices),
+    RESOLVE_INDEX: KnownAction(ResolveIndexRequest, _names),
+    RESOLVE_CLUSTER: KnownAction(ResolveClusterRequest, _names),
+}
+
+
+def known_action(action: str) -> KnownAction:
+    """Raises action_not_found_transport_exception, as Elasticsearch does for an action without a handler."""
+    known = ACTIONS.get(action)
+    if known is None:
+        raise ElasticsearchException("action_not_found_transport_exception", f"No handler for action [{action}]", details={"action": action})
+    return known
+
+
+def decode(known: KnownAction, action: str, payload: bytes, version: TransportVersion) -> Request:
+    """The request's message. Raises ElasticsearchException where the payload is not what the action carries."""
+    try:
+        return known.message.decode(payload, version)
+    except WireError as error:
+        raise ElasticsearchException("transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}") from None
