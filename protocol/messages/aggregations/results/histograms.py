@@ -5,8 +5,14 @@ With ``min_doc_count`` 0 the reducer fills gaps, and the result carries what it 
 
 from __future__ import annotations
 
+from typing import Any
+
 from protocol.messages.aggregations.base import KEY_ASC, Aggregations, AnyRounding, Format, InternalAggregation, Order, Raw
-from protocol.schema import Boolean, Double, Long, Message, String, VInt, VLong, wire
+from protocol.schema import Boolean, Double, Long, Message, String, VInt, VLong, codec_of, wire
+
+
+def _fills_gaps(histogram: Any) -> bool:
+    return bool(histogram.min_doc_count == 0)
 
 
 class HistogramBucket(Message):
@@ -34,7 +40,7 @@ class InternalHistogram(InternalAggregation, name="histogram"):
 
     order: Order = KEY_ASC
     min_doc_count: VLong = 0
-    empty_bucket_info: EmptyBucketInfo | None = None
+    empty_bucket_info: EmptyBucketInfo | None = wire(when=_fills_gaps, codec=codec_of(EmptyBucketInfo), default=None)
     """Present exactly where ``min_doc_count`` is 0."""
     format: Format = wire(default_factory=Raw)
     keyed: Boolean = False
@@ -79,7 +85,7 @@ class InternalDateHistogram(InternalAggregation, name="date_histogram"):
 
     order: Order = KEY_ASC
     min_doc_count: VLong = 0
-    empty_bucket_info: DateEmptyBucketInfo | None = None
+    empty_bucket_info: DateEmptyBucketInfo | None = wire(when=_fills_gaps, codec=codec_of(DateEmptyBucketInfo), default=None)
     """Present exactly where ``min_doc_count`` is 0."""
     offset: Long = 0
     """Milliseconds."""
