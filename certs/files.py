@@ -27,7 +27,11 @@ class CertificateError(Exception):
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """All certificates of a PEM file, at least one, in the file's order."""
-    content = read(path)
+    return parse_certificates(read(path), path)
+
+
+def parse_certificates(content: bytes, path: Path) -> list[x509.Certificate]:
+    """All certificates of PEM text, at least one; ``path`` is for the error."""
     try:
         certificates = x509.load_pem_x509_certificates(content)
     except ValueError as error:
@@ -118,6 +122,18 @@ def to_pkcs12(name: str, key: PrivateKey, chain: Sequence[x509.Certificate], pas
 
 def _encryption(passphrase: str | None) -> serialization.KeySerializationEncryption:
     return serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+
+
+def identity_files(
+    base: Path, key: PrivateKey, chain: Sequence[x509.Certificate], passphrase: str | None = None, *, pkcs12: bool = False
+) -> dict[Path, tuple[bytes, int]]:
+    """What to write for a key and its certificates (its own first): ``BASE.crt`` and ``BASE.key``, or ``BASE.p12``."""
+    if pkcs12:
+        return {base.with_name(f"{base.name}.p12"): (to_pkcs12(base.name, key, chain, passphrase), 0o600)}
+    return {
+        base.with_name(f"{base.name}.key"): (key_to_pem(key, passphrase), 0o600),
+        base.with_name(f"{base.name}.crt"): (certificates_to_pem(chain), 0o644),
+    }
 
 
 def read(path: Path) -> bytes:
