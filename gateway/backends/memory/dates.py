@@ -40,6 +40,7 @@ class DateFormat:
         self.pattern = pattern
         self._parsers: list[tuple[str, TextParser]] = []
         self._single: Parser | None = None
+        self._invalid_first = False
         self._several = False
         names = pattern.split("||")
         if not all(names):
@@ -75,13 +76,22 @@ class DateFormat:
             return
         try:
             if name in patterns.NAMED:
-                parsers = [Parser(patterns.compile_template(template)) for template in patterns.NAMED[name][1]]
+                parsers = [
+                    Parser(
+                        patterns.compile_template(template),
+                        lenient=name == "strict_date",
+                        clamps=name not in patterns.ISO_FIRST,
+                        zone=UTC if name == "basic_date" else None,
+                    )
+                    for template in patterns.NAMED[name][1]
+                ]
             else:
                 parsers = [Parser(patterns.compile_pattern(name))]
         except ValueError as error:
             raise ElasticsearchException("illegal_argument_exception", f"Invalid format: [{name}]: {error}") from None
         self._several |= name in patterns.SEVERAL_PARSERS
-        self._single = parsers[0]
+        self._single = self._single or parsers[0]
+        self._invalid_first = self._invalid_first or name in patterns.ISO_FIRST
         self._parsers += [(name, parser.parse) for parser in parsers]
 
     def parse_value(self, text: str) -> int:
@@ -147,6 +157,10 @@ class DateFormat:
             moment = parse(text, round_up)
             if moment is not None:
                 return moment
+        invalid = self._single.invalid_date(text) if self._single is not None else None
+        if invalid is not None and self._invalid_first:
+            # Elasticsearch's own parser leaves the day unchecked, and the date is refused only when it is built.
+            raise ElasticsearchException("date_time_exception", invalid)
         raise ElasticsearchException(
             "illegal_argument_exception",
             f"failed to parse date field [{text}] with format [{self.pattern}]",
@@ -156,6 +170,9 @@ class DateFormat:
     def _why(self, text: str) -> str:
         if self._several or self._single is None:
             return "Failed to parse with all enclosed parsers"
+        invalid = self._single.invalid_date(text)
+        if invalid is not None:
+            return f"Text '{text}' could not be parsed: {invalid}"
         index = self._single.error_index(text)
         if index < len(text) and self._single.begins(text):
             return f"Text '{text}' could not be parsed, unparsed text found at index {index}"

@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.backends.memory import calendar
 from gateway.backends.memory.patterns import Element, Fraction, Literal, Name, Number, Offset, Optional, Reduced, ZoneId
 from gateway.backends.memory.zones import UTC, Zone, find_zone, fixed, offset_id, parse_offset
+from protocol.errors import ElasticsearchException
 
 _MONTHS = (
     "January",
@@ -53,8 +54,15 @@ Setter = Callable[[dict[str, int], str], bool]
 class Parser:
     """One pattern's parser. ``parse`` gives None where the text does not fit."""
 
-    def __init__(self, elements: tuple[Element, ...]) -> None:
+    def __init__(
+        self, elements: tuple[Element, ...], *, lenient: bool = False, clamps: bool = True, zone: Zone | None = None
+    ) -> None:
+        """``lenient``: months and days beyond their range carry over. ``clamps``: rounding up takes the last day of a shorter month.
+        ``zone``: the zone that the format itself has."""
         self._elements = elements
+        self._lenient = lenient
+        self._clamps = clamps
+        self._zone = zone
         self._kinds: list[Element] = []
         self._regex = re.compile(self._expression(elements, self._kinds), re.ASCII)
         self._prefixes: list[re.Pattern[str]] | None = None
@@ -65,22 +73,47 @@ class Parser:
 
     def _expression(self, elements: tuple[Element, ...], kinds: list[Element]) -> str:
         parts = []
-        for element in elements:
+        for element, following in zip(elements, (*elements[1:], None), strict=True):
             if isinstance(element, Literal):
                 parts.append(re.escape(element.text))
             elif isinstance(element, Optional):
                 parts.append(f"(?:{self._expression(element.elements, kinds)})?")
             else:
                 kinds.append(element)
-                parts.append(f"({_group(element)})")
+                adjacent = isinstance(following, Reduced) or (
+                    isinstance(following, Number) and following.minimum == following.maximum
+                )
+                parts.append(f"({_group(element, adjacent)})")
         return "".join(parts)
 
     def parse(self, text: str, round_up: bool = False) -> Moment | None:
+        found = self._fields(text)
+        if found is None:
+            return None
+        fields, zone = found
+        if round_up:
+            self._fill_up(fields)
+        days = _resolve_date(fields, self._lenient and not round_up, clamp=round_up and self._clamps)
+        return None if days is None else _resolve(fields, days, zone)
+
+    def invalid_date(self, text: str) -> str | None:
+        """Java's words for a date that no month has, where that is what is wrong with the text."""
+        found = self._fields(text)
+        if found is None or {"month", "day"} - found[0].keys():
+            return None
+        year, month, day = found[0].get("year", found[0].get("year_of_era", 1970)), found[0]["month"], found[0]["day"]
+        if not 1 <= month <= 12 or day <= calendar.month_length(year, month):
+            return None
+        if day == 29:
+            return f"Invalid date 'February 29' as '{year}' is not a leap year"
+        return f"Invalid date '{_MONTHS[month - 1].upper()} {day}'"
+
+    def _fields(self, text: str) -> tuple[dict[str, int], Zone | None] | None:
         match = self._regex.fullmatch(text)
         if match is None:
             return None
         fields: dict[str, int] = {}
-        zone: Zone | None = None
+        zone = self._zone
         for kind, value in zip(self._kinds, match.groups(), strict=True):
             if value is None:
                 continue
@@ -89,11 +122,9 @@ class Parser:
                 if found is None:
                     return None
                 zone = found
-            elif not _read_field(kind, value, fields):
+            elif not _read_field(kind, value, fields, self._lenient):
                 return None
-        if round_up:
-            self._fill_up(fields)
-        return _resolve(fields, zone)
+        return fields, zone
 
     def _fill_up(self, fields: dict[str, int]) -> None:
         """What is not said counts as its last value, except month and day, which count as the first (``JavaDateFormatter``)."""
@@ -128,14 +159,16 @@ class Parser:
         return self._regex.match(text) is not None
 
 
-def _group(element: Element) -> str:
+def _group(element: Element, adjacent: bool) -> str:
+    """The expression of one element. A number takes all digits that it can, except those that an ``adjacent`` number needs."""
     if isinstance(element, Number):
-        digits = rf"\d{{{element.minimum},{element.maximum}}}"
+        digits = rf"\d{{{element.minimum},{element.maximum}}}" + ("" if adjacent or element.minimum == element.maximum else "+")
         if element.sign == "normal":
             return "-?" + digits
         if element.sign == "exceeds":
             wide = rf"\+\d{{{element.minimum + 1},{element.maximum}}}" if element.maximum > element.minimum else r"\+(?!)"
-            return rf"-?\d{{{element.minimum}}}|{wide}|-\d{{{element.minimum},{element.maximum}}}"
+            alone = "" if adjacent or element.maximum == element.minimum else r"(?!\d)"
+            return rf"-?\d{{{element.minimum}}}{alone}|{wide}|-\d{{{element.minimum},{element.maximum}}}"
         return digits
     if isinstance(element, Reduced):
         return r"\d{2}"
@@ -175,7 +208,7 @@ def _read_zone(kind: Element, value: str) -> Zone | None:
     return find_zone(value) if isinstance(kind, ZoneId) else None
 
 
-def _read_field(kind: Element, value: str, fields: dict[str, int]) -> bool:
+def _read_field(kind: Element, value: str, fields: dict[str, int], lenient: bool) -> bool:
     """Note the field's value; False where it is out of bounds or contradicts one noted before."""
     if isinstance(kind, Fraction):
         name, number = "nano", int(value.lstrip(".").ljust(9, "0"))
@@ -189,13 +222,10 @@ def _read_field(kind: Element, value: str, fields: dict[str, int]) -> bool:
     else:
         raise TypeError(f"{kind} holds no field")
     low, high = _LIMITS.get(name, (0, 1))
-    return low <= number <= high and fields.setdefault(name, number) == number
+    return (lenient or low <= number <= high) and fields.setdefault(name, number) == number
 
 
-def _resolve(fields: dict[str, int], zone: Zone | None) -> Moment | None:
-    days = _resolve_date(fields)
-    if days is None:
-        return None
+def _resolve(fields: dict[str, int], days: int, zone: Zone | None) -> Moment | None:
     nanos = fields.get("nano", 0)
     if "milli_of_day" in fields:
         seconds, millis = divmod(fields["milli_of_day"], 1000)
@@ -213,13 +243,13 @@ def _resolve(fields: dict[str, int], zone: Zone | None) -> Moment | None:
     return Moment(days * calendar.DAY_SECONDS + seconds, nanos, zone)
 
 
-def _resolve_date(fields: dict[str, int]) -> int | None:
+def _resolve_date(fields: dict[str, int], lenient: bool, clamp: bool) -> int | None:
     year = fields.get("year", fields.get("year_of_era"))
     if year is not None and fields.get("era") == 0:
         year = 1 - year
     if "week_year" in fields and year is None:
         week = fields.get("week", 1)
-        if week > calendar.weeks_in(fields["week_year"]):
+        if week > calendar.weeks_in(fields["week_year"]) and not clamp:
             return None
         return calendar.days_of_week(fields["week_year"], week, fields.get("weekday", 1))
     if year is None:
@@ -229,6 +259,12 @@ def _resolve_date(fields: dict[str, int]) -> int | None:
             return None
         return calendar.days_of(year, 1, 1) + fields["day_of_year"] - 1
     month, day = fields.get("month", 1), fields.get("day", 1)
+    if lenient:
+        return calendar.days_of(year + (month - 1) // 12, (month - 1) % 12 + 1, 1) + day - 1
+    if not 1 <= month <= 12:
+        return None
+    if clamp:
+        day = min(day, calendar.month_length(year, month))
     if day > calendar.month_length(year, month):
         return None
     days = calendar.days_of(year, month, day)
@@ -281,6 +317,9 @@ _VALUES: dict[str, Callable[[Printable], int]] = {
 }
 
 
+_JAVA_NAMES = {"year": "Year", "year_of_era": "YearOfEra", "week_year": "WeekBasedYear"}
+
+
 def compile_printer(elements: tuple[Element, ...]) -> Callable[[Printable], str]:
     """What prints these elements. All fields are there when a date is printed, so optional parts always are."""
     parts = [_printer(element) for element in elements]
@@ -315,6 +354,12 @@ def _print_number(element: Number) -> Callable[[Printable], str]:
     def show(at: Printable) -> str:
         number = value(at)
         digits = f"{abs(number):0{width}d}"
+        if len(digits) > element.maximum:
+            raise ElasticsearchException(
+                "date_time_exception",
+                f"Field {_JAVA_NAMES.get(element.field, element.field)} cannot be printed as the value {number} exceeds the maximum "
+                f"print width of {element.maximum}",
+            )
         if number < 0:
             return "-" + digits
         return "+" + digits if element.sign == "exceeds" and len(digits) > width else digits

@@ -73,7 +73,7 @@ class Optional:
 Element: TypeAlias = "Number | Reduced | Fraction | Literal | Name | Offset | ZoneId | Optional"
 
 _WORDS: dict[str, Element] = {
-    "Y": Number("year", 4, 4, "normal"),
+    "Y": Number("year", 4, 4, "exceeds"),
     "Y+": Number("year", 4, 9, "exceeds"),
     "Y10": Number("year", 4, 10, "normal"),
     "Y4-10": Number("year", 4, 10, "exceeds"),
@@ -242,10 +242,10 @@ _STRICT_BASIC_WEEK_DATE = "{G4}'W'{w}{e}"
 _BASIC_WEEK_DATE_OUT = "{G}'W'ww{e}"
 
 NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
-    "iso8601": (_OPTIONAL_TIME_OUT, (_DATE + "['T'[HH[:mm[:ss[{f}][{,f}]]]][{z}]]",)),
-    "strict_date_optional_time": (_OPTIONAL_TIME_OUT, (_DATE + "['T'[HH[:mm[:ss[{f}][{,f}]]]][{z}]]",)),
-    "strict_date_optional_time_nanos": (_DATE_OUT + "'T'HH:mm:ss{.9}XXX", (_DATE + "['T'HH:mm:ss[{f}][{,f}][{z}]]",)),
-    "date_optional_time": (_OPTIONAL_TIME_OUT, (_LENIENT_DATE + "['T'[{H}[:{m}[:{s}][{f}][{,f}][{z}]]]]",)),
+    "iso8601": (_OPTIONAL_TIME_OUT, (_DATE + "['T'[HH[:mm[:ss[{f}][,{,f}]]]][{z}]]",)),
+    "strict_date_optional_time": (_OPTIONAL_TIME_OUT, (_DATE + "['T'[HH[:mm[:ss[{f}][,{,f}]]]][{z}]]",)),
+    "strict_date_optional_time_nanos": (_DATE_OUT + "'T'HH:mm:ss{.9}XXX", (_DATE + "['T'HH:mm:ss[{f}][,{,f}][{z}]]",)),
+    "date_optional_time": (_OPTIONAL_TIME_OUT, (_LENIENT_DATE + "['T'[{H}[:{m}[:{s}][{f}][,{,f}][{z}]]]]",)),
     "basic_date": (_BASIC_DATE_OUT, ("{y4}{M}{d}",)),
     "basic_date_time": (_BASIC_DATE_OUT + "'T'HHmmss{.3}XXX", (_BASIC_DATE + "'T'HHmmss{f}{z}",)),
     "basic_date_time_no_millis": (_BASIC_DATE_OUT + "'T'HHmmssXXX", (_BASIC_DATE + "'T'HHmmss{z}",)),
@@ -286,12 +286,12 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
     "weekyear_week": ("{G}-'W'ww", ("{G1}-'W'{w}",)),
     "weekyear_week_day": ("{G}-'W'ww-{e}", ("{G1}-'W'{w}-{e}",)),
     "year": ("{y}", ("{y}",)),
-    "year_month": ("{Y}-MM", ("{y}-{M}",)),
+    "year_month": ("{Y+}-MM", ("{y}-M",)),
     "year_month_day": ("{Y}-MM-dd", ("{y}-{M}-{d}",)),
     "strict_basic_week_date": (_BASIC_WEEK_DATE_OUT, (_STRICT_BASIC_WEEK_DATE,)),
     "strict_basic_week_date_time": (_BASIC_WEEK_DATE_OUT + "'T'HHmmss.SSSX", (_STRICT_BASIC_WEEK_DATE + "'T'HHmmss{f}{z}",)),
     "strict_basic_week_date_time_no_millis": (_BASIC_WEEK_DATE_OUT + "'T'HHmmssXXX", (_BASIC_WEEK_DATE_OUT + "'T'HHmmss{z}",)),
-    "strict_date": (_DATE, (_DATE,)),
+    "strict_date": (_DATE_OUT, ("{Y}-MM-dd",)),
     "strict_date_hour": ("uuuu-MM-dd'T'HH", ("uuuu-MM-dd'T'HH",)),
     "strict_date_hour_minute": ("uuuu-MM-dd'T'HH:mm", ("uuuu-MM-dd'T'HH:mm",)),
     "strict_date_hour_minute_second": ("uuuu-MM-dd'T'HH:mm:ss", ("uuuu-MM-dd'T'HH:mm:ss",)),
@@ -323,7 +323,7 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Per name: the template that prints, and those that parse in order (``DateFormatters``). The two epoch formats stand apart."""
 
-_ISO_FIRST = {
+ISO_FIRST = {
     "iso8601",
     "strict_date_optional_time",
     "strict_date_optional_time_nanos",
@@ -334,8 +334,10 @@ _ISO_FIRST = {
     "strict_date_hour_minute_second",
     "strict_date_hour_minute_second_fraction",
     "strict_date_hour_minute_second_millis",
-    "date_time",
 }
+"""Names that Elasticsearch's own ISO parser serves first."""
 
-SEVERAL_PARSERS = _ISO_FIRST | {name for name, (_, parsers) in NAMED.items() if parsers[0].endswith(("{z}", "[{z}]"))}
+SEVERAL_PARSERS = (
+    ISO_FIRST | {"date_time"} | {name for name, (_, parsers) in NAMED.items() if parsers[0].endswith(("{z}", "[{z}]"))}
+)
 """Names for which Elasticsearch tries several parsers; its error then has other words."""
