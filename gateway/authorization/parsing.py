@@ -60,7 +60,7 @@ def role_name_problem(name: str) -> str | None:
 def parse_role_descriptor(name: str, body: Any) -> RoleDescriptor:
     """One descriptor out of JSON values."""
     if (problem := role_name_problem(name)) is not None:
-        raise ElasticsearchException("action_request_validation_exception", f"Validation Failed: 1: {problem};", status=400)
+        raise ElasticsearchException("validation_exception", f"Validation Failed: 1: {problem};", status=400)
     if not isinstance(body, dict):
         _fail(f"failed to parse role [{name}]. expected an object but found [{_token(body)}] instead")
     found: dict[str, Any] = {}
@@ -157,11 +157,11 @@ def _query(prefix: str, value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return value
-    if isinstance(value, dict):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    _fail(
-        f"{prefix} expected field [query] value to be null, a string, an array, or an object, but found [{_token(value)}] instead"
-    )
+    if not isinstance(value, dict):
+        _fail(
+            f"{prefix} expected field [query] value to be null, a string, an array, or an object, but found [{_token(value)}] instead"
+        )
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:

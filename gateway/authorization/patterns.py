@@ -120,7 +120,7 @@ def _tokens(pattern: str) -> list[object]:
 
 
 def _wildcard(tokens: list[object], name: str) -> bool:
-    """Greedy, going back to the last ``*`` only: at most pattern × name steps, whatever the pattern."""
+    """Greedy, going back to the last ``*`` only: at most as many steps as pattern times name, whatever the pattern."""
     at = index = 0
     star = mark = -1
     while at < len(name):

@@ -1,0 +1,205 @@
+"""The decision: may this role do this action, and on which of the names it asks for.
+
+A cluster action is decided by the action alone; an index action by the action and each name. Whatever is neither is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from gateway.authorization import denials, expressions
+from gateway.authorization.actions import (
+    ACTION_ONLY,
+    HANDSHAKE_ACTION,
+    HAS_PRIVILEGES_ACTION,
+    SCROLL_ACTIONS,
+    ActionTraits,
+    is_proxy_action,
+    traits,
+)
+from gateway.authorization.cluster_privileges import is_cluster_action
+from gateway.authorization.grant import Check, Grant
+from gateway.authorization.metadata import ClusterMetadata
+from gateway.authorization.options import STRICT_EXPAND_OPEN, IndicesOptions
+from gateway.authorization.privileges import Selector, is_index_action
+from gateway.authorization.roles import Resource, Role
+from gateway.authorization.system import check_system
+from protocol.errors import ElasticsearchException
+
+_PASSED_ON = frozenset(
+    {"index_not_found_exception", "invalid_index_name_exception", "invalid_selector_exception", "unsupported_selector_exception"}
+)
+"""Errors of index expressions that go to the user as they are; others become the cause of a denial."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def authorize_cluster(role: Role, action: str, *, about_user: str | None = None) -> Grant:
+    """A request that is not bound to indices. ``about_user``: the user that a has_privileges request asks about; anybody may ask about
+    themselves. Raises Denied (403)."""
+    if role.system or (action == HANDSHAKE_ACTION and role.subject.key is None):
+        # Nodes shake hands as the system, whoever's request opened the connection.
+        return Grant(action, checks=(_system(role, action),))
+    checks = _before(role, action)
+    if not is_cluster_action(action):
+        raise denials.action_denied(role, action, checks=checks)
+    check = role.check_cluster(action)
+    own = action == HAS_PRIVILEGES_ACTION and about_user is not None and about_user == role.subject.principal
+    if not (check.allowed or own):
+        raise denials.action_denied(role, action, checks=(*checks, check))
+    return Grant(action, checks=(*checks, check))
+
+
+def authorize_indices(
+    role: Role,
+    action: str,
+    names: Sequence[str] | None,
+    options: IndicesOptions,
+    metadata: ClusterMetadata,
+    *,
+    point_in_time: bool = False,
+    shard_indices: Iterable[str] = (),
+    clock: Callable[[], datetime] = now,
+) -> Grant:
+    """A request on indices.
+
+    ``names``: the index expressions in the request, ``None`` for a request that has no place for any (a scroll, a proxied or composite
+    one). ``point_in_time``: the names come out of a point in time, where they were expanded before. ``shard_indices``: the indices of the
+    shards that the request goes to, which must be among those that the names stand for. Raises Denied (403), index_not_found_exception
+    (404), and the errors of bad expressions (400).
+    """
+    checks = _before(role, action)
+    if not is_index_action(action):
+        raise denials.action_denied(role, action, checks=checks)
+    allowed = _system(role, action) if role.system else role.check_action(action)
+    if names is None or is_proxy_action(action) or action in ACTION_ONLY:
+        return _by_action(role, action, checks, allowed, named=names is not None)
+    kind = traits(action)
+    if kind.local_only and not allowed.allowed:
+        raise denials.action_denied(role, action, names=names, context=denials.on_indices(names), checks=(*checks, allowed))
+    try:
+        resolved = _resolve(role, action, names, options, metadata, clock, kind, point_in_time=point_in_time)
+    except ElasticsearchException as error:
+        if error.type in _PASSED_ON:
+            raise
+        raise denials.action_denied(role, action, names=names, cause=error, checks=checks) from error
+    if not resolved:
+        if not allowed.allowed:
+            raise denials.action_denied(role, action, names=expressions.NO_INDICES, checks=(*checks, allowed))
+        return Grant(action, (), frozenset(), (*checks, allowed))
+    return _on_names(role, action, names, resolved, metadata, checks, kind, frozenset(shard_indices))
+
+
+def authorize(
+    role: Role,
+    action: str,
+    names: Sequence[str] | None = None,
+    options: IndicesOptions = STRICT_EXPAND_OPEN,
+    metadata: ClusterMetadata | None = None,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> Grant:
+    """Either of the above, by what the action is: for ``explain`` and for requests whose kind is not known."""
+    if is_index_action(action) and not is_cluster_action(action):
+        return authorize_indices(role, action, names, options, metadata or ClusterMetadata(), clock=clock)
+    return authorize_cluster(role, action)
+
+
+def _before(role: Role, action: str) -> tuple[Check, ...]:
+    """What holds for every action: no workflow restriction, and run-as must be allowed."""
+    if role.restricted_by_workflow:
+        cause = ElasticsearchException("role_restriction_exception", "access restricted by workflow", status=403)
+        raise denials.action_denied(role, action, cause=cause, roles_known=False)
+    # In API key mode the local cluster has decided over run-as, and sends what the effective user may do.
+    if role.subject.key is not None or not role.subject.authentication.is_run_as:
+        return ()
+    check = role.check_run_as()
+    if not check.allowed or role.subject.authentication.looked_up_by is None:
+        raise denials.run_as_denied(role, action, check)
+    return (check,)
+
+
+def _system(role: Role, action: str) -> Check:
+    check = check_system(action)
+    if not check.allowed:
+        raise denials.action_denied(role, action, checks=(check,))
+    return check
+
+
+def _by_action(role: Role, action: str, checks: tuple[Check, ...], allowed: Check, *, named: bool) -> Grant:
+    """Requests of which only the action is checked here: their parts are authorized one by one, or were before."""
+    if is_proxy_action(action) or action in ACTION_ONLY or action == "indices:data/read/scroll":
+        if not allowed.allowed:
+            raise denials.action_denied(role, action, checks=(*checks, allowed))
+        return Grant(action, checks=(*checks, allowed))
+    if action in SCROLL_ACTIONS and not named:
+        return Grant(action, checks=checks)
+    cause = ElasticsearchException(
+        "illegal_state_exception",
+        "only scroll and async-search related requests are known indices api that don't support retrieving the indices they relate to",
+        status=500,
+    )
+    raise denials.action_denied(role, action, cause=cause, checks=checks)
+
+
+def _resolve(
+    role: Role,
+    action: str,
+    names: Sequence[str],
+    options: IndicesOptions,
+    metadata: ClusterMetadata,
+    clock: Callable[[], datetime],
+    kind: ActionTraits,
+    *,
+    point_in_time: bool,
+) -> tuple[str, ...]:
+    if point_in_time:
+        return tuple(dict.fromkeys(names))
+    if kind.expands:
+        return expressions.resolve(role, action, names, options, metadata, clock, data_streams=kind.data_streams)
+    return expressions.explicit(action, names, clock)
+
+
+def _on_names(
+    role: Role,
+    action: str,
+    names: Sequence[str],
+    resolved: tuple[str, ...],
+    metadata: ClusterMetadata,
+    checks: tuple[Check, ...],
+    kind: ActionTraits,
+    shard_indices: frozenset[str],
+) -> Grant:
+    resources = [expressions.as_resource(name, metadata) for name in resolved]
+    per_name = tuple(check_system(action) if role.system else role.check_index(action, resource) for resource in resources)
+    checks = (*checks, *per_name)
+    allowed = {resource.expression for resource, check in zip(resources, per_name, strict=True) if check.allowed}
+    if len(allowed) < len(resources):
+        # The names are those of the request: replaced ones where wildcards were expanded, else as they came.
+        asked = resolved if kind.expands else names
+        denied = [name for name in asked if name not in allowed]
+        raise denials.action_denied(role, action, names=asked, context=denials.on_indices(denied), checks=checks)
+    indices = frozenset(
+        index
+        for resource in resources
+        for index in metadata.concrete_indices(resource.name, failures=resource.selector is Selector.FAILURES)
+    )
+    if not shard_indices <= indices:
+        raise denials.action_denied(role, action, names=names, context=denials.on_indices(names), checks=checks)
+    for resource in resources:
+        _refuse_document_and_field_rules(role, action, resource)
+    return Grant(action, resolved, indices, checks)
+
+
+def _refuse_document_and_field_rules(role: Role, action: str, resource: Resource) -> None:
+    group = None if role.system else role.restrictions(action, resource)
+    if group is not None:
+        raise ElasticsearchException(
+            "security_exception",
+            f"action [{action}] is refused on [{resource.expression}]: role descriptor [{group.descriptor}] has document or field level "
+            f"security for indices [{','.join(group.source.names)}], which this gateway does not support yet",
+            status=403,
+        )

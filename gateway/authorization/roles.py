@@ -1,0 +1,218 @@
+"""What roles allow: descriptor sets compiled for fast questions, and their conjunction.
+
+A descriptor set allows what any of its descriptors allows. A role is a conjunction of such sets ("limited by"): it allows what each of
+them allows, so that one more set can only take away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gateway.authentication.subjects import Subject
+from gateway.authorization.cluster_privileges import ClusterPrivilege, cluster_privilege
+from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor
+from gateway.authorization.grant import Check, Rule
+from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
+from gateway.authorization.patterns import NamePatterns
+from gateway.authorization.privileges import IndexPrivilege, Selector, index_privilege
+from gateway.authorization.restricted import is_restricted_name
+
+MAX_REMEMBERED_ACTIONS = 512
+"""Action names per set for which the applicable groups are remembered. Names come from outside, so there is a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A name to check, with what the cluster knows of it (``None``: there is no such name)."""
+
+    name: str
+    selector: Selector = Selector.DATA
+    abstraction: IndexAbstraction | None = None
+    parent: IndexAbstraction | None = None
+
+    @classmethod
+    def of(cls, metadata: ClusterMetadata, name: str, selector: Selector = Selector.DATA) -> Resource:
+        abstraction = metadata.get(name)
+        return cls(name, selector, abstraction, metadata.parent(abstraction))
+
+    @property
+    def expression(self) -> str:
+        """The name with its selector, which is left out for data."""
+        return self.name if self.selector is Selector.DATA else f"{self.name}::{self.selector.value}"
+
+
+class IndexGroup:
+    """One entry of ``indices`` of a descriptor."""
+
+    __slots__ = ("descriptor", "names", "privileges", "source")
+
+    def __init__(self, descriptor: str, entry: IndicesPrivileges) -> None:
+        self.descriptor = descriptor
+        self.source = entry
+        self.names = NamePatterns(entry.names)
+        self.privileges: tuple[IndexPrivilege, ...] = tuple(index_privilege(name) for name in entry.privileges)
+
+    def find(self, name: str, abstraction: IndexAbstraction | None) -> str | None:
+        """The pattern that covers the name. Restricted names need ``allow_restricted_indices``."""
+        restricted = is_restricted_name(name) or (abstraction is not None and abstraction.system)
+        if restricted and not self.source.allow_restricted_indices:
+            return None
+        return self.names.find(name)
+
+
+class DescriptorSet:
+    """Descriptors of one origin, any of which may allow. Raises the errors of unknown privileges and bad patterns when it is made."""
+
+    def __init__(self, origin: str, descriptors: Iterable[RoleDescriptor]) -> None:
+        self.origin = origin
+        self.descriptors = tuple(descriptors)
+        self.cluster: tuple[tuple[str, ClusterPrivilege], ...] = tuple(
+            (descriptor.name, cluster_privilege(name)) for descriptor in self.descriptors for name in descriptor.cluster
+        )
+        self.groups = tuple(IndexGroup(descriptor.name, entry) for descriptor in self.descriptors for entry in descriptor.indices)
+        self.run_as = tuple(
+            (descriptor.name, NamePatterns(descriptor.run_as)) for descriptor in self.descriptors if descriptor.run_as
+        )
+        self._by_action: dict[str, tuple[tuple[IndexGroup, IndexPrivilege], ...]] = {}
+
+    @property
+    def restricted_by_workflow(self) -> bool:
+        """Whether it allows something within named workflows only; no request from another cluster is within one."""
+        return any(descriptor.workflows for descriptor in self.descriptors)
+
+    def cluster_rule(self, action: str) -> Rule | None:
+        for descriptor, privilege in self.cluster:
+            if privilege.allows(action):
+                return Rule(self.origin, descriptor, privilege.name)
+        return None
+
+    def action_rule(self, action: str) -> Rule | None:
+        """A rule for an index action, whichever the indices (Elasticsearch's ``checkIndicesAction``)."""
+        for group, privilege in self._applicable(action):
+            return Rule(self.origin, group.descriptor, privilege.name, ",".join(group.source.names))
+        return None
+
+    def run_as_rule(self, user: str) -> Rule | None:
+        for descriptor, patterns in self.run_as:
+            if (pattern := patterns.find(user)) is not None:
+                return Rule(self.origin, descriptor, "run_as", pattern)
+        return None
+
+    def index_rule(self, action: str, resource: Resource) -> Rule | None:
+        return next((rule for rule, _ in self.index_rules(action, resource)), None)
+
+    def index_rules(self, action: str, resource: Resource) -> Iterator[tuple[Rule, IndexGroup]]:
+        """All rules that allow the action on the resource. An index of a data stream is covered by its own name or by the stream's."""
+        for group, privilege in self._applicable(action):
+            if (pattern := _covering_pattern(group, privilege, resource)) is not None:
+                yield Rule(self.origin, group.descriptor, privilege.name, pattern), group
+
+    def _applicable(self, action: str) -> tuple[tuple[IndexGroup, IndexPrivilege], ...]:
+        found = self._by_action.get(action)
+        if found is None:
+            found = tuple(
+                (group, privilege) for group in self.groups for privilege in group.privileges if privilege.allows(action)
+            )
+            if len(self._by_action) >= MAX_REMEMBERED_ACTIONS:
+                self._by_action.clear()
+            self._by_action[action] = found
+        return found
+
+
+def _covering_pattern(group: IndexGroup, privilege: IndexPrivilege, resource: Resource) -> str | None:
+    abstraction, parent = resource.abstraction, resource.parent
+    if abstraction is not None and parent is not None:
+        # An index of the failure store is named directly, hence as data, but it is the stream's failures that must be allowed.
+        through = Selector.FAILURES if abstraction.failure_index else Selector.DATA
+        asked = through if abstraction.failure_index else resource.selector
+        if asked is through and through in privilege.selectors and (pattern := group.find(parent.name, parent)) is not None:
+            return pattern
+    if resource.selector not in privilege.selectors:
+        return None
+    return group.find(resource.name, abstraction)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Role:
+    """What a subject may do: what every one of ``sets`` allows (with no set: nothing).
+
+    ``names``: names of the roles that were found, for a user with role names (``None`` otherwise). ``authenticating`` and
+    ``authenticating_names`` are those of the user who acts for another one (run-as). ``system``: Elasticsearch itself in certificate mode,
+    which has a fixed list of actions instead of descriptors. Immutable but for what it remembers; keep it as long as its headers repeat.
+    """
+
+    subject: Subject
+    sets: tuple[DescriptorSet, ...]
+    names: tuple[str, ...] | None = None
+    authenticating: tuple[DescriptorSet, ...] = ()
+    authenticating_names: tuple[str, ...] | None = None
+    system: bool = False
+    _listed: dict[str, tuple[object, tuple[str, ...]]] = field(default_factory=dict, repr=False)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return tuple(one.origin for one in self.sets)
+
+    @property
+    def restricted_by_workflow(self) -> bool:
+        return any(one.restricted_by_workflow for one in (*self.sets, *self.authenticating))
+
+    def check_cluster(self, action: str) -> Check:
+        return Check(None, self.origins, tuple(one.cluster_rule(action) for one in self.sets))
+
+    def check_action(self, action: str) -> Check:
+        """An index action, whichever the indices."""
+        return Check(None, self.origins, tuple(one.action_rule(action) for one in self.sets))
+
+    def check_index(self, action: str, resource: Resource) -> Check:
+        rules = tuple(one.index_rule(action, resource) for one in self.sets)
+        return Check(resource.expression, self.origins, rules)
+
+    def check_run_as(self) -> Check:
+        """Whether the authenticating user may act for the effective one."""
+        user = self.subject.principal
+        origins = tuple(one.origin for one in self.authenticating)
+        return Check(f"run as {user}", origins, tuple(one.run_as_rule(user) for one in self.authenticating))
+
+    def restrictions(self, action: str, resource: Resource) -> IndexGroup | None:
+        """A group whose document or field rules would apply to the resource; ``None`` when each set has a rule without any."""
+        for one in self.sets:
+            groups = [group for _, group in one.index_rules(action, resource)]
+            if groups and all(group.source.uses_document_or_field_security for group in groups):
+                return groups[0]
+        return None
+
+    def authorized_names(
+        self, action: str, selector: Selector, metadata: ClusterMetadata, *, data_streams: bool
+    ) -> tuple[str, ...]:
+        """Names in the cluster that wildcards may expand to, before visibility. Remembered until the metadata change."""
+        key = f"{action}\n{selector.value}\n{data_streams}"
+        remembered = self._listed.get(key)
+        if remembered is not None and remembered[0] is metadata:
+            return remembered[1]
+        names: dict[str, None] = {}
+        for abstraction in metadata:
+            is_stream = abstraction.type is AbstractionType.DATA_STREAM
+            if (is_stream and not data_streams) or (selector is Selector.FAILURES and not is_stream):
+                continue
+            if self._allows(action, selector, abstraction, metadata, data_streams=data_streams):
+                names[abstraction.name] = None
+                if is_stream:
+                    behind = abstraction.indices if selector is Selector.DATA else abstraction.failure_indices
+                    names.update(dict.fromkeys(name for name in behind if name in metadata))
+        found = tuple(sorted(names))
+        if len(self._listed) >= MAX_REMEMBERED_ACTIONS:
+            self._listed.clear()
+        self._listed[key] = (metadata, found)
+        return found
+
+    def _allows(
+        self, action: str, selector: Selector, abstraction: IndexAbstraction, metadata: ClusterMetadata, *, data_streams: bool
+    ) -> bool:
+        if self.system:
+            return True
+        parent = metadata.parent(abstraction)
+        # Without data streams in the request, their indices count by their own names only.
+        resource = Resource(abstraction.name, selector, abstraction, parent if data_streams else None)
+        return bool(self.sets) and all(one.index_rule(action, resource) is not None for one in self.sets)
