@@ -57,3 +57,9 @@ HANDSHAKE_7 = TransportVersion(7170099)
 
 HANDSHAKE_8 = TransportVersion(8800000)
 """The header version of the TCP handshake that 9.x nodes send; its payload carries the release string too."""
+
+SOURCE_EXCLUDES_VECTORS = Feature("search_source_exclude_vectors_param", 9092000, (8841046,))
+"""``_source.exclude_vectors`` in a search request."""
+
+WILDCARD_FORCES_STRINGS = Feature("esql_fixed_index_like", 9119000, (9112002, 8841064))
+"""A wildcard query says whether it compares the field's string form."""
