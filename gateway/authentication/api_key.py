@@ -11,6 +11,14 @@ KeyType = Literal["cross_cluster", "rest"]
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a cross-cluster key may do: the ``access`` as it was asked for, and the role descriptors that it expands to; both JSON."""
+
+    request: Mapping[str, Any]
+    role_descriptors: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key without its secret. Times are milliseconds since the epoch, ``access`` and ``role_descriptors`` are JSON."""
 

@@ -23,8 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from gateway.authentication.api_key import ApiKey, CreatedApiKey, Invalidation, KeyType
-from gateway.authentication.api_key_access import parse_access, role_descriptors
+from gateway.authentication.api_key import Access, ApiKey, CreatedApiKey, Invalidation, KeyType
 from gateway.authentication.api_key_database import Database, Record
 from gateway.authentication.api_key_validation import check_key, check_update, matches_identity, parse_expiration
 from gateway.authentication.subjects import authentication_error
@@ -90,7 +89,7 @@ class ApiKeyStore:
     def create(
         self,
         name: str,
-        access: str | Mapping[str, Any] | None,
+        access: Access | None,
         *,
         expiration: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -100,12 +99,13 @@ class ApiKeyStore:
         realm_type: str = DEFAULT_REALM,
         type: KeyType = "cross_cluster",  # noqa: A002 - Elasticsearch's name of the field
     ) -> CreatedApiKey:
-        """A new key with the ``access`` of Elasticsearch's create call; ``expiration`` is a time from now, such as ``30d``.
+        """A new key (``access``: see ``gateway.authorization.access.parse_access``); ``expiration`` is a time from now, such as ``30d``.
 
         A key of type ``rest`` has no access and is good for nothing here, other than to be refused by name.
         Raises ElasticsearchException as the create call does.
         """
-        full = parse_access(access if access is not None else {}) if type == "cross_cluster" else None
+        if (access is None) != (type == "rest"):
+            raise ValueError("a cross-cluster key has an access, a REST key none")
         lifetime = parse_expiration(expiration)
         check_key(name, metadata, certificate_identity)
         now = self._clock()
@@ -122,8 +122,8 @@ class ApiKeyStore:
             realm_type=realm_type,
             metadata=dict(metadata or {}),
             certificate_identity=certificate_identity,
-            access=full,
-            role_descriptors=role_descriptors(full) if full is not None else {},
+            access=access.request if access else None,
+            role_descriptors=access.role_descriptors if access else {},
         )
         secret, salt = secrets.token_urlsafe(SECRET_BYTES), secrets.token_bytes(16)
         self._write(Record(key, salt, _digest(salt, secret)))
@@ -133,7 +133,7 @@ class ApiKeyStore:
         self,
         key_id: str,
         *,
-        access: str | Mapping[str, Any] | None = None,
+        access: Access | None = None,
         metadata: Mapping[str, Any] | None = None,
         certificate_identity: str | _Unchanged | None = UNCHANGED,
         expiration: str | None = None,
@@ -142,10 +142,9 @@ class ApiKeyStore:
 
         Raises ElasticsearchException as the update call does.
         """
-        full = parse_access(access) if access is not None else None
         lifetime = parse_expiration(expiration)
         identity = None if isinstance(certificate_identity, _Unchanged) else certificate_identity
-        check_update(full is not None, metadata, identity, certificate_identity is not UNCHANGED, lifetime)
+        check_update(access is not None, metadata, identity, certificate_identity is not UNCHANGED, lifetime)
         with self._database.transaction():
             record = self._database.load(key_id)
             if record is None:
@@ -156,13 +155,12 @@ class ApiKeyStore:
             _check_updatable(key, now)
             changed = replace(
                 key,
-                access=key.access if full is None else full,
-                role_descriptors=key.role_descriptors if full is None else role_descriptors(full),
+                access=key.access if access is None else access.request,
+                role_descriptors=key.role_descriptors if access is None else access.role_descriptors,
                 metadata=key.metadata if metadata is None else dict(metadata),
                 certificate_identity=key.certificate_identity if isinstance(certificate_identity, _Unchanged) else identity,
                 expiration=key.expiration if lifetime is None else _expiration(now, lifetime),
             )
-            # Roles in another order would be another key to SQLite, not to anybody else; maps compare without order.
             if changed == key:
                 return False
             self._write(Record(changed, record.salt, record.hash))

@@ -80,12 +80,12 @@ def _check_queries(entries: list[IndicesPrivileges]) -> None:
     for position, entry in enumerate(entries):
         if entry.query is None:
             continue
+        query: Any = None
+        cause: ElasticsearchException | None = None
         try:
             query = load_json(entry.query)
         except ElasticsearchException as error:
-            query, cause = None, error
-        else:
-            cause = None
+            cause = error
         if not isinstance(query, dict) or not query:
             raise ElasticsearchException(
                 "parse_exception",
