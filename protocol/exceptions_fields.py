@@ -104,6 +104,14 @@ class ShardSearchFailure(Message):
     status: Status
     cause: Cause
 
+    @property
+    def index(self) -> str | None:
+        """The index, after the alias of the cluster where there is one."""
+        if self.target is None:
+            return None
+        alias, index = self.target.cluster_alias, self.target.shard_id.index
+        return f"{alias}:{index}" if alias else index
+
 
 class BlockLevel(Enum):
     """What a cluster block blocks."""
@@ -159,10 +167,12 @@ class Field:
     name: str
     codec: Codec[Any]
     default: Any
+    shown: bool = False
+    """Whether REST shows it, by the same name."""
 
 
-def _field(name: str, annotation: Any, default: Any = None) -> Field:
-    return Field(name, codec_of(annotation), default)
+def _field(name: str, annotation: Any, default: Any = None, *, shown: bool = False) -> Field:
+    return Field(name, codec_of(annotation), default, shown)
 
 
 def _refuse(*_: object) -> None:
@@ -175,10 +185,10 @@ SHARD_ROUTING = (Field("shard", Codec(_refuse, _refuse), None),)
 SHARD_STATE = (_field("state", Annotated[int, Codec(Reader.byte, Writer.byte)], 5),)
 CONTEXT_ID = (_field("context_id", ShardSearchContextId, ShardSearchContextId(id=0, session_id="", searcher_id=None)),)
 SNAPSHOT = (_field("repository", String | None), _field("snapshot", String | None))
-LINE_AND_COLUMN = (_field("line", Int, -1), _field("col", Int, -1))
+LINE_AND_COLUMN = (_field("line", Int, -1, shown=True), _field("col", Int, -1, shown=True))
 RECOVER_FILES = (_field("number_of_files", Int, 0), _field("total_files_size", ByteSize, ByteSize(size=0, unit=0)))
 BLOCKS = (_field("blocks", list[ClusterBlock], ()),)
-NODE = (_field("node_id", String | None),)
+NODE = (_field("node_id", String | None, shown=True),)
 NAME = (_field("name", String | None),)
 RECOVERY_PHASE = (_field("phase", Int, 0),)
 TIMESTAMP = (_field("timestamp", String | None),)
@@ -187,16 +197,16 @@ REPOSITORY = (_field("repository", String | None),)
 REPOSITORY_CONFLICT = (*REPOSITORY, _field("backward_compatible_message", String, ""))
 ACTION = (_field("action", String | None),)
 BREAKER = (
-    _field("bytes_limit", Long, 0),
-    _field("bytes_wanted", Long, 0),
-    _field("durability", Durability, Durability.TRANSIENT),
+    _field("bytes_limit", Long, 0, shown=True),
+    _field("bytes_wanted", Long, 0, shown=True),
+    _field("durability", Durability, Durability.TRANSIENT, shown=True),
 )
 SCRIPT = (
-    _field("script_stack", list[String], ()),
-    _field("script", String, ""),
-    _field("lang", String, ""),
-    _field("position", ScriptPosition | None),
+    _field("script_stack", list[String], (), shown=True),
+    _field("script", String, "", shown=True),
+    _field("lang", String, "", shown=True),
+    _field("position", ScriptPosition | None, shown=True),
 )
-MAX_BUCKETS = (_field("max_buckets", Int, 0),)
+MAX_BUCKETS = (_field("max_buckets", Int, 0, shown=True),)
 FAILURE_STORE = (_field("failure_store", Annotated[int, Codec(Reader.byte, Writer.byte)], 0),)
-MISSING_NODES = (_field("context_type", String, "scroll"), _field("missing_nodes", list[String], ()))
+MISSING_NODES = (_field("context_type", String, "scroll", shown=True), _field("missing_nodes", list[String], (), shown=True))

@@ -144,7 +144,7 @@ _ALL = (
     Kind("repository_exception", 82, "repositories.RepositoryException", REPOSITORY),
     Kind("receive_timeout_transport_exception", 83, "transport.ReceiveTimeoutTransportException"),
     Kind("node_disconnected_exception", 84, "transport.NodeDisconnectedException", status=502),
-    Kind("aggregation_execution_exception", 86, "search.aggregations.AggregationExecutionException", status=400),
+    Kind("aggregation_execution_exception", 86, "search.aggregations.AggregationExecutionException"),
     Kind("invalid_index_template_exception", 88, "indices.InvalidIndexTemplateException", NAME, status=400),
     Kind("refresh_failed_engine_exception", 90, "index.engine.RefreshFailedEngineException"),
     Kind("aggregation_initialization_exception", 91, "search.aggregations.AggregationInitializationException"),
@@ -191,7 +191,7 @@ _ALL = (
     Kind("script_exception", 143, "script.ScriptException", SCRIPT, status=400),
     Kind("not_master_exception", 144, "cluster.NotMasterException"),
     Kind("status_exception", 145, "ElasticsearchStatusException", status=ON_THE_WIRE),
-    Kind("task_cancelled_exception", 146, "tasks.TaskCancelledException"),
+    Kind("task_cancelled_exception", 146, "tasks.TaskCancelledException", status=400),
     Kind("shard_lock_obtain_failed_exception", 147, "env.ShardLockObtainFailedException"),
     Kind(
         "too_many_buckets_exception",
