@@ -1,0 +1,90 @@
+"""``rcgateway check``: whether ``serve`` would start, and what it would open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from certs.files import read_certificates
+from gateway.authentication.api_key_database import Database
+from gateway.authentication.api_keys import FILE_NAME
+from gateway.authorization.role_files import RoleStore
+from gateway.commands.common import config_option, settings_from
+from gateway.config import ConfigError, Interface, Settings, remote_cluster_interface, require_interface, transport_interface
+from gateway.configuration.model import SslSettings
+from gateway.tls import expired_certificates, remote_cluster_server_context, transport_context
+
+# What the in-memory cluster reads from a folder.
+LOADABLE = ("*.index.json", "*.ndjson", "*.ndjson.gz")
+
+
+@click.command()
+@config_option
+def check(config: Path) -> None:
+    """Check settings, certificates, roles, keys and what is to be loaded, without opening a port or changing anything."""
+    settings = settings_from(config)
+    require_interface(settings)
+    lines = list(_lines(settings))
+    click.echo(f"{config}: ok")
+    for line in lines:
+        click.echo(f"  {line}")
+    for sentence in expired_certificates(settings):
+        click.echo(f"warning: {sentence}", err=True)
+
+
+def _lines(settings: Settings) -> Iterator[str]:
+    yield f"cluster [{settings.cluster.name}], node [{settings.node.name}]"
+    if settings.remote_cluster_server.enabled:
+        context = remote_cluster_server_context(settings)
+        about = _certificate(settings.remote_cluster_ssl) if context else "plain text, without TLS"
+        yield f"API keys on {_address(remote_cluster_interface(settings))}, {about}"
+    if settings.transport_ssl.enabled:
+        transport_context(settings)
+        authorities = ", ".join(map(str, settings.transport_ssl.certificate_authorities))
+        yield f"certificates on {_address(transport_interface(settings))}, {_certificate(settings.transport_ssl)}, clients of {authorities}"
+    roles = settings.path.roles
+    if roles.exists():
+        yield f"roles: {roles}, {len(RoleStore.load(roles).names())} with the reserved ones"
+    else:
+        yield f"roles: {roles} is not there, reserved roles only"
+    store = settings.path.data / FILE_NAME
+    if store.exists():
+        database = Database(store, must_exist=True)
+        yield f"keys: {store}, {len(database.all())}"
+        database.close()
+    else:
+        yield f"keys: {store} will be made"
+    problems: list[str] = []
+    for path in settings.backend.memory.load:
+        try:
+            yield f"load: {path}, {_count(path)}"
+        except OSError as error:
+            problems.append(f"setting [backend.memory.load]: cannot read [{path}]: {error.strerror}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _address(interface: Interface) -> str:
+    hosts = ", ".join(
+        f"[{host}]:{interface.port}" if ":" in host else f"{host}:{interface.port}" for host in interface.bind_hosts
+    )
+    return f"{hosts} (published as {interface.publish_host}:{interface.publish_port or interface.port})"
+
+
+def _certificate(options: SslSettings) -> str:
+    assert options.certificate is not None  # noqa: S101 - a context was made of it
+    leaf = read_certificates(options.certificate)[0]
+    return f"certificate [{leaf.subject.rfc4514_string()}] until {leaf.not_valid_after_utc:%Y-%m-%d}"
+
+
+def _count(path: Path) -> str:
+    if not path.is_dir():
+        with path.open("rb"):
+            return "a file"
+    files = [file for pattern in LOADABLE for file in path.glob(pattern)]
+    for file in files:
+        with file.open("rb"):
+            pass
+    return f"a folder with {len(files)} files to load"

@@ -1,0 +1,28 @@
+"""``rcgateway serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import trio
+
+from gateway import logs
+from gateway.commands.common import config_option, settings_from
+
+
+@click.command()
+@config_option
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path),
+    help="A file to write, as JSON, once all interfaces are open: their addresses.",
+)
+def serve(config: Path, ready_file: Path | None) -> None:
+    """Run the gateway until SIGTERM or SIGINT."""
+    settings = settings_from(config)
+    logs.configure(settings.log.level, settings.log.format)
+    # Imported late: the other commands should not wait for numpy and all codecs.
+    from gateway.server import serve as run
+
+    trio.run(run, settings, ready_file)
