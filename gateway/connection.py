@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 
 import structlog
@@ -104,9 +105,9 @@ class Pump:
 
     async def _read(self, nursery: trio.Nursery) -> None:
         handshake_deadline = self.opened + self.limits.handshake_timeout / 1e9
-        frame_deadline = float("inf")
+        frame_deadline = inf
         while True:
-            deadline = min(frame_deadline, handshake_deadline if self.machine.version is None else float("inf"))
+            deadline = min(frame_deadline, handshake_deadline if self.machine.version is None else inf)
             with trio.CancelScope(deadline=deadline) as scope:
                 data = await self.stream.receive_some(RECEIVE_BYTES)
             if scope.cancelled_caught:
@@ -117,14 +118,12 @@ class Pump:
                     raise WireError("the connection ended within a message")
                 log.debug("connection closed", **self._about())
                 return
-            was_mid_message = self.machine.mid_message
             for event in self.machine.receive_data(data):
-                was_mid_message = False
+                if not isinstance(event, RequestStarted):
+                    frame_deadline = inf
                 if not await self._on_event(event, nursery):
                     return
-            if not self.machine.mid_message:
-                frame_deadline = float("inf")
-            elif not was_mid_message or frame_deadline == float("inf"):
+            if self.machine.mid_message and frame_deadline == inf:
                 frame_deadline = trio.current_time() + FRAME_SECONDS
 
     async def _on_event(self, event: Event, nursery: trio.Nursery) -> bool:

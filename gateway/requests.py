@@ -20,7 +20,7 @@ from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequ
 from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClusterRequest, ResolveIndexRequest
 from protocol.messages.search_request import SEARCH, SearchRequest
-from protocol.messages.stats import REMOTE_STATS, RemoteClusterStatsRequest
+from protocol.messages.stats import REMOTE_CLUSTER_STATS, RemoteClusterStatsRequest
 from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
 from protocol.versions import TransportVersion
 
@@ -41,6 +41,10 @@ class KnownAction:
     targets: Callable[[Any], Targets] | None = None
 
 
+def _search(request: Any) -> Targets:
+    return Targets(tuple(request.indices), request.indices_options)
+
+
 def _indices(request: Any) -> Targets:
     return Targets(tuple(request.indices), request.options)
 
@@ -55,12 +59,12 @@ ACTIONS: dict[str, KnownAction] = {
     REMOTE_CLUSTER_NODES: KnownAction(RemoteClusterNodesRequest),
     CLUSTER_STATE: KnownAction(ClusterStateRequest),
     XPACK_INFO: KnownAction(XPackInfoRequest),
-    REMOTE_STATS: KnownAction(RemoteClusterStatsRequest),
+    REMOTE_CLUSTER_STATS: KnownAction(RemoteClusterStatsRequest),
     CANCEL_CHILD: KnownAction(CancelChildRequest),
     CANCEL_CHILD_INTERNAL: KnownAction(CancelChildRequest),
     BAN: KnownAction(BanRequest),
     BAN_INTERNAL: KnownAction(BanRequest),
-    SEARCH: KnownAction(SearchRequest, _indices),
+    SEARCH: KnownAction(SearchRequest, _search),
     FIELD_CAPS: KnownAction(FieldCapsRequest, _indices),
     RESOLVE_INDEX: KnownAction(ResolveIndexRequest, _names),
     RESOLVE_CLUSTER: KnownAction(ResolveClusterRequest, _names),
@@ -71,7 +75,9 @@ def known_action(action: str) -> KnownAction:
     """Raises action_not_found_transport_exception, as Elasticsearch does for an action without a handler."""
     known = ACTIONS.get(action)
     if known is None:
-        raise ElasticsearchException("action_not_found_transport_exception", f"No handler for action [{action}]", details={"action": action})
+        raise ElasticsearchException(
+            "action_not_found_transport_exception", f"No handler for action [{action}]", details={"action": action}
+        )
     return known
 
 
@@ -80,4 +86,6 @@ def decode(known: KnownAction, action: str, payload: bytes, version: TransportVe
     try:
         return known.message.decode(payload, version)
     except WireError as error:
-        raise ElasticsearchException("transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}") from None
+        raise ElasticsearchException(
+            "transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}"
+        ) from None

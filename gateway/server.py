@@ -124,7 +124,11 @@ class Server:
             await trio.aclose_forcefully(stream)
 
     async def _serve_peer(self, bound: _Bound, socket_stream: trio.SocketStream, peer: Peer) -> None:
-        about: dict[str, Any] = {"connection": peer.connection, "interface": peer.interface, "peer": f"{peer.address}:{peer.port}"}
+        about: dict[str, Any] = {
+            "connection": peer.connection,
+            "interface": peer.interface,
+            "peer": f"{peer.address}:{peer.port}",
+        }
         limits = self.settings.limits
         if self._accepted > limits.max_connections:
             log.warning("closing connection", reason=f"more than [{limits.max_connections}] connections", **about)

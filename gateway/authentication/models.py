@@ -49,10 +49,13 @@ class SecurityModel(Protocol):
     def check_header(self, header: Header) -> None:
         """What can be checked before the payload is there. Raises ElasticsearchException; the connection is then closed."""
 
-    def fingerprint(self, header: Header) -> tuple[str, ...]:
-        """What the subject follows from: requests with the same one have the same subject."""
+    def check_request(self, header: Header) -> None:
+        """What must hold for each request, whatever is remembered of its sender. Raises ElasticsearchException."""
 
-    def subject(self, header: Header, certificate: str | None) -> Subject:
+    def fingerprint(self, header: Header) -> tuple[str, ...]:
+        """What the subject follows from: until keys or roles change, requests with the same one have the same subject."""
+
+    def subject(self, header: Header) -> Subject:
         """For whom the request is made. Raises ElasticsearchException."""
 
 
@@ -69,11 +72,7 @@ class ApiKeyModel:
             raise authentication_error("failed to extract credentials from headers", cause) from None
         self.keys.verify(credentials.id, credentials.secret)
 
-    def fingerprint(self, header: Header) -> tuple[str, ...]:
-        headers = header.request_headers
-        return headers.get(CREDENTIALS_HEADER, ""), headers.get(SUBJECT_INFO_HEADER, "")
-
-    def subject(self, header: Header, certificate: str | None) -> Subject:
+    def check_request(self, header: Header) -> None:
         headers = header.request_headers
         for required in (CREDENTIALS_HEADER, SUBJECT_INFO_HEADER):
             if required not in headers:
@@ -84,10 +83,15 @@ class ApiKeyModel:
                     f"Transport request header [{name}] is not allowed for cross cluster requests through the dedicated remote"
                     " cluster server port"
                 )
+
+    def fingerprint(self, header: Header) -> tuple[str, ...]:
+        return header.request_headers[CREDENTIALS_HEADER], header.request_headers[SUBJECT_INFO_HEADER]
+
+    def subject(self, header: Header) -> Subject:
         credentials = _credentials(header)
         key = self.keys.verify(credentials.id, credentials.secret)
         try:
-            info = SubjectInfo.decode(headers[SUBJECT_INFO_HEADER])
+            info = SubjectInfo.decode(header.request_headers[SUBJECT_INFO_HEADER])
         except WireError as error:
             raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
         descriptors = json.dumps(dict(key.role_descriptors)).encode()
@@ -101,18 +105,21 @@ class CertificateModel:
     def check_header(self, header: Header) -> None:
         """Nothing: without a trusted certificate there is no connection."""
 
+    def check_request(self, header: Header) -> None:
+        """Nothing: Elasticsearch restricts no headers here."""
+
     def fingerprint(self, header: Header) -> tuple[str, ...]:
         # The refusal of a request without the header names the action.
         text = header.request_headers.get(AUTHENTICATION_HEADER)
         return (text,) if text else ("", header.action)
 
-    def subject(self, header: Header, certificate: str | None) -> Subject:
+    def subject(self, header: Header) -> Subject:
         text = header.request_headers.get(AUTHENTICATION_HEADER)
         try:
             authentication = None if text is None else Authentication.decode(text)
         except WireError as error:
             raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
-        return certificate_subject(authentication, header.action, certificate)
+        return certificate_subject(authentication, header.action)
 
 
 def _credentials(header: Header) -> ApiKeyCredentials:

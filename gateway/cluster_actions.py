@@ -1,0 +1,132 @@
+"""What the gateway answers itself, whatever the backend: who it is, its nodes, its licence, and cancellations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.connection import Peer
+from gateway.node import BUILD_DATE, BUILD_HASH, VERSION_ID, NodeIdentity
+from gateway.tasks import TaskRegistry
+from protocol.errors import ElasticsearchException
+from protocol.messages.cluster_state import (
+    CLUSTER_STATE,
+    ClusterState,
+    ClusterStateRequest,
+    ClusterStateResponse,
+    CompatibilityVersions,
+    DiscoveryNodes,
+)
+from protocol.messages.common import DiscoveryNode, Empty, Request, TaskId
+from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeResponse
+from protocol.messages.info import (
+    NEVER_EXPIRES,
+    XPACK_INFO,
+    BuildInfo,
+    FeatureSet,
+    LicenseInfo,
+    XPackInfoRequest,
+    XPackInfoResponse,
+)
+from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest, RemoteClusterNodesResponse
+from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
+from protocol.schema import Message
+from protocol.versions import V_8_19
+
+REMOTE_CLUSTER = "remote_cluster"
+"""The interface of the API key model."""
+TRANSPORT = "transport"
+"""The interface of the certificate model."""
+
+_PROFILES = {REMOTE_CLUSTER: "_remote_cluster", TRANSPORT: "default"}
+
+
+@dataclass(slots=True)
+class ClusterActions:
+    """``nodes`` is the gateway's node as each open interface publishes it."""
+
+    identity: NodeIdentity
+    tasks: TaskRegistry
+    nodes: dict[str, DiscoveryNode] = field(default_factory=dict)
+
+    def answer(self, action: str, message: Request, peer: Peer) -> Message | None:
+        """The response, or None where the action is not one of these. Raises ElasticsearchException."""
+        handler = _HANDLERS.get(action)
+        return None if handler is None else handler(self, message, peer)
+
+    def handshake(self, _: Any, peer: Peer) -> HandshakeResponse:
+        return HandshakeResponse(
+            version=VERSION_ID, build_hash=BUILD_HASH, node=self.nodes[peer.interface], cluster_name=self.identity.cluster_name
+        )
+
+    def remote_cluster_handshake(self, message: Any, peer: Peer) -> HandshakeResponse:
+        if peer.interface != REMOTE_CLUSTER:
+            raise ElasticsearchException(
+                "illegal_argument_exception",
+                f"remote cluster handshake action requires channel profile to be [{_PROFILES[REMOTE_CLUSTER]}],"
+                f" but got [{_PROFILES[peer.interface]}]",
+            )
+        return self.handshake(message, peer)
+
+    def remote_cluster_nodes(self, message: RemoteClusterNodesRequest, peer: Peer) -> RemoteClusterNodesResponse:
+        wanted = (
+            self.nodes.get(REMOTE_CLUSTER)
+            if message.remote_cluster_server
+            else self.nodes.get(TRANSPORT, self.nodes[peer.interface])
+        )
+        return RemoteClusterNodesResponse(nodes=[] if wanted is None else [wanted])
+
+    def cluster_state(self, message: ClusterStateRequest, peer: Peer) -> ClusterStateResponse:
+        if not message.nodes_only:
+            raise ElasticsearchException(
+                "illegal_argument_exception",
+                "of the cluster state only the nodes can be asked for; metadata and routing are not offered",
+            )
+        node = self.nodes[peer.interface]
+        state = ClusterState(
+            cluster_name=self.identity.cluster_name,
+            version=1,
+            state_uuid=self.identity.ephemeral_id,
+            nodes=DiscoveryNodes(master_node_id=node.id, nodes=[node]),
+            compatibility_versions={node.id: CompatibilityVersions(transport_version=V_8_19.id)},
+        )
+        return ClusterStateResponse(cluster_name=self.identity.cluster_name, state=state)
+
+    def info(self, message: XPackInfoRequest, _: Peer) -> XPackInfoResponse:
+        wanted = set(message.categories)
+        security = FeatureSet(name="security", available=True, enabled=True)
+        licence = LicenseInfo(uid=self.identity.cluster_uuid, type="basic", mode="basic", status="active", expiry=NEVER_EXPIRES)
+        return XPackInfoResponse(
+            build=BuildInfo(hash=BUILD_HASH, timestamp=BUILD_DATE) if "BUILD" in wanted else None,
+            license=licence if "LICENSE" in wanted else None,
+            features=[security] if "FEATURES" in wanted else None,
+        )
+
+    def cancel_child(self, message: CancelChildRequest, _: Peer) -> Empty:
+        self.tasks.cancel_child(_parent(message.task), message.child_request_id, message.reason)
+        return Empty()
+
+    def ban(self, message: BanRequest, peer: Peer) -> Empty:
+        if message.ban:
+            self.tasks.ban(_parent(message.task), message.reason or "", peer.connection)
+        else:
+            self.tasks.unban(_parent(message.task))
+        return Empty()
+
+
+def _parent(task: TaskId) -> tuple[str, int]:
+    return task.node, task.id
+
+
+_HANDLERS: dict[str, Callable[[ClusterActions, Any, Peer], Message]] = {
+    TRANSPORT_HANDSHAKE: ClusterActions.handshake,
+    REMOTE_CLUSTER_HANDSHAKE: ClusterActions.remote_cluster_handshake,
+    REMOTE_CLUSTER_NODES: ClusterActions.remote_cluster_nodes,
+    CLUSTER_STATE: ClusterActions.cluster_state,
+    XPACK_INFO: ClusterActions.info,
+    CANCEL_CHILD: ClusterActions.cancel_child,
+    CANCEL_CHILD_INTERNAL: ClusterActions.cancel_child,
+    BAN: ClusterActions.ban,
+    BAN_INTERNAL: ClusterActions.ban,
+}

@@ -1,0 +1,200 @@
+"""The way of one request: who asks, what for, whether that is allowed, and who answers. One audit event at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import structlog
+import trio
+
+from gateway.authentication.api_keys import ApiKeyStore
+from gateway.authentication.models import ApiKeyModel, CertificateModel, SecurityModel
+from gateway.authentication.role_files import RoleStore
+from gateway.authorization.authorize import authorize_cluster, authorize_indices
+from gateway.authorization.grant import Grant
+from gateway.authorization.roles import Role
+from gateway.authorization.subject_roles import build_role
+from gateway.backends import Backend, Call
+from gateway.backends.memory.backend import MemoryBackend
+from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
+from gateway.config import Settings
+from gateway.connection import Peer
+from gateway.limits import InFlightBytes
+from gateway.logs import request_event
+from gateway.node import NodeIdentity
+from gateway.requests import KnownAction, decode, known_action
+from gateway.tasks import TaskRegistry
+from protocol.errors import ElasticsearchException
+from protocol.events import RequestReceived
+from protocol.frames import Header
+from protocol.messages.common import Request
+from protocol.versions import MINIMUM_COMPATIBLE, TransportVersion
+
+log = structlog.get_logger("gateway.dispatch")
+
+MAX_ROLES = 4096
+"""Roles kept by the headers they follow from. A local cluster has one for each of its users and keys that are at work."""
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the audit event tells, as far as the request has come."""
+
+    role: Role | None = None
+    indices: tuple[str, ...] = ()
+    bytes_out: int = 0
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """The rooms that a request goes through; see DESIGN in the README. ``models`` by interface."""
+
+    settings: Settings
+    models: dict[str, SecurityModel]
+    keys: ApiKeyStore
+    roles: RoleStore
+    backend: Backend
+    cluster_actions: ClusterActions
+    tasks: TaskRegistry
+    in_flight: InFlightBytes
+    _closing: ExitStack
+    _roles: OrderedDict[tuple[str, ...], Role] = field(default_factory=OrderedDict)
+    _roles_of: tuple[int, int] = (-1, -1)
+
+    @classmethod
+    def build(cls, settings: Settings) -> Self:
+        """Opens the key store, reads the roles and loads the backend. Raises ConfigError where one of them cannot be had."""
+        with ExitStack() as closing:
+            keys = closing.enter_context(ApiKeyStore(settings.path.data))
+            roles = RoleStore(settings.path.roles)
+            identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
+            backend = MemoryBackend.load(settings.backend.memory.load, identity)
+            tasks = TaskRegistry()
+            return cls(
+                settings=settings,
+                models={REMOTE_CLUSTER: ApiKeyModel(keys), TRANSPORT: CertificateModel()},
+                keys=keys,
+                roles=roles,
+                backend=backend,
+                cluster_actions=ClusterActions(identity, tasks),
+                tasks=tasks,
+                in_flight=InFlightBytes(settings.limits.in_flight_bytes),
+                _closing=closing.pop_all(),
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._closing.close()
+
+    def publish(self, interface: str, host: str, port: int) -> str:
+        """Tell the clients of an interface to connect there; returns the address."""
+        self.cluster_actions.nodes[interface] = self.cluster_actions.identity.discovery_node(host, port)
+        return f"{host}:{port}"
+
+    def check_header(self, header: Header, peer: Peer) -> None:
+        """See RequestHandler."""
+        self.models[peer.interface].check_header(header)
+
+    def connection_closed(self, peer: Peer) -> None:
+        self.tasks.forget_connection(peer.connection)
+
+    async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
+        """See RequestHandler. Whatever goes wrong is an ElasticsearchException here: a bug in one request is its error and no more."""
+        began = time.perf_counter_ns()
+        record = _Record()
+        failure: ElasticsearchException | None = None
+        try:
+            with self.in_flight.hold(len(request.payload), request.header.action):
+                payload = await self._answer(request, peer, record)
+            record.bytes_out = len(payload)
+            return payload
+        except ElasticsearchException as error:
+            failure = error
+            raise
+        except Exception as error:
+            log.exception("request failed", connection=peer.connection, action=request.header.action)
+            failure = ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
+            raise failure from error
+        finally:
+            self._audit(request, peer, record, failure, time.perf_counter_ns() - began)
+
+    async def _answer(self, request: RequestReceived, peer: Peer, record: _Record) -> bytes:
+        header = request.header
+        _check_version(header.version)
+        record.role = role = self._role(header, peer)
+        known = known_action(header.action)
+        message = decode(known, header.action, request.payload, header.version)
+        grant = self._authorize(role, header.action, known, message, record)
+        answer = self.cluster_actions.answer(header.action, message, peer)
+        if answer is not None:
+            return answer.encode(header.version)
+        call = Call(header.action, header.version, request.payload, message, grant)
+        parent = message.parent_task
+        with trio.move_on_after(self.settings.limits.request_timeout / 1e9):
+            with self.tasks.track((parent.node, parent.id), header.request_id):
+                return await self.backend.execute(call)
+        raise ElasticsearchException(
+            "timeout_exception", f"[{header.action}] was not answered within the gateway's request timeout"
+        )
+
+    def _role(self, header: Header, peer: Peer) -> Role:
+        model = self.models[peer.interface]
+        model.check_request(header)
+        current = (self.keys.generation, self.roles.generation)
+        if current != self._roles_of:
+            self._roles.clear()
+            self._roles_of = current
+        place = (peer.interface, *model.fingerprint(header))
+        role = self._roles.get(place)
+        if role is None:
+            role = self._roles[place] = build_role(model.subject(header), self.roles)
+            if len(self._roles) > MAX_ROLES:
+                self._roles.popitem(last=False)
+        else:
+            self._roles.move_to_end(place)
+        return role
+
+    def _authorize(self, role: Role, action: str, known: KnownAction, message: Request, record: _Record) -> Grant:
+        if known.targets is None:
+            return authorize_cluster(role, action)
+        targets = known.targets(message)
+        record.indices = targets.names
+        grant = authorize_indices(role, action, targets.names, targets.options, self.backend.metadata())
+        record.indices = grant.names or ()
+        return grant
+
+    def _audit(
+        self, request: RequestReceived, peer: Peer, record: _Record, error: ElasticsearchException | None, duration: int
+    ) -> None:
+        subject = record.role.subject if record.role else None
+        request_event(
+            connection=peer.connection,
+            interface=peer.interface,
+            peer=f"{peer.address}:{peer.port}",
+            action=request.header.action,
+            outcome="failure" if error else "success",
+            duration=duration,
+            bytes_in=len(request.payload),
+            bytes_out=record.bytes_out,
+            key_id=subject.key.id if subject and subject.key else None,
+            certificate_subject=peer.certificate_subject,
+            user=subject.principal if subject else None,
+            indices=record.indices,
+            error=error,
+            opaque_id=request.header.request_headers.get("X-Opaque-Id"),
+        )
+
+
+def _check_version(version: TransportVersion) -> None:
+    if version < MINIMUM_COMPATIBLE:
+        raise ElasticsearchException(
+            "illegal_state_exception",
+            f"Received message from unsupported version: [{version}] minimal compatible version is: [{MINIMUM_COMPATIBLE}]",
+        )

@@ -1,0 +1,240 @@
+"""The cast of the tests: a real remote cluster, a gateway with the same documents, and real local clusters that use both.
+
+Each local cluster knows its remote clusters by alias: ``KIND_MODEL_MODE``, with KIND ``real`` or ``gw``, MODEL ``key`` or ``cert``, MODE
+``proxy`` or ``sniff``. What a search through ``gw_…`` gives must be what the search through ``real_…`` gives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from certs.files import certificates_to_pem, key_to_pem
+from certs.issue import Identity, make_ca, make_client, make_server
+from gateway.demo.documents import DemoIndex, bulk, indices, write
+from tests.elasticsearch.rig.gateway import Gateway
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
+from tests.elasticsearch.rig.node import Node
+from tests.elasticsearch.rig.ports import free_port
+
+CONNECT_SECONDS = 60.0
+POLL_SECONDS = 0.2
+
+MODELS = ("key", "cert")
+MODES = ("proxy", "sniff")
+KINDS = ("real", "gw")
+SOCKETS = {"proxy": 18, "sniff": 6}
+"""Sockets per alias: 18 in proxy mode, and in sniff mode six to each node."""
+
+ACCESS: dict[str, Any] = {"search": [{"names": ["logs*", "products", "shop", "events", "missing*"]}]}
+"""What the main key allows; an index ``secret`` is outside."""
+
+USERS = {"alice": "logs_reader", "bob": "nothing_remote"}
+USER_PASSWORD = "alice-password"
+ROLES: dict[str, Any] = {
+    "logs_reader": {"indices": [{"names": ["logs-a*"], "privileges": ["read", "read_cross_cluster", "view_index_metadata"]}]},
+    "products_reader": {"indices": [{"names": ["products"], "privileges": ["read", "read_cross_cluster"]}]},
+}
+"""Roles of the remote cluster, for the certificate model; on the local side they have ``remote_indices`` for the API key model."""
+
+
+@dataclass
+class Clusters:
+    """Everything that runs. ``locals`` by version, ``keys`` by KIND and the name of the key."""
+
+    folder: Path
+    remote: Node
+    gateway: Gateway
+    locals: dict[str, Node]
+    keys: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def address(self, kind: str, model: str) -> str:
+        if kind == "gw":
+            port = self.gateway.port("remote_cluster" if model == "key" else "transport")
+        else:
+            port = int(self.remote.settings["remote_cluster.port"]) if model == "key" else self.remote.transport_port
+        return f"127.0.0.1:{port}"
+
+    def connect(self, local: Node, alias: str, address: str, mode: str, **options: Any) -> None:
+        """Make a remote cluster known under an alias, and wait until it is connected."""
+        settings = {"mode": mode, "skip_unavailable": False, **options}
+        settings["proxy_address" if mode == "proxy" else "seeds"] = address if mode == "proxy" else [address]
+        set_remote(local, alias, settings)
+        wait_connected(local, alias)
+
+
+def set_remote(local: Node, alias: str, settings: dict[str, Any]) -> None:
+    body = {f"cluster.remote.{alias}.{name}": value for name, value in settings.items()}
+    local.rest("PUT", "/_cluster/settings", {"persistent": body})
+
+
+def forget_remote(local: Node, alias: str) -> None:
+    local.rest("PUT", "/_cluster/settings", {"persistent": {f"cluster.remote.{alias}.*": None}})
+
+
+def wait_connected(local: Node, alias: str) -> dict[str, Any]:
+    """The alias's entry of ``_remote/info`` once it says connected."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        info: dict[str, Any] = local.rest("GET", "/_remote/info")[alias]
+        if info["connected"]:
+            return info
+        if time.monotonic() > deadline:
+            raise AssertionError(
+                f"{local.name} is not connected to {alias}: {info}\n{(local.folder / 'log').read_text()[-6000:]}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Iterator[Clusters]:
+    """Start everything, and stop it when the generator is closed."""
+    made = indices()
+    certificates = _certificates(folder)
+    remote = _remote(folder, certificates)
+    with ExitStack() as stack:
+        stack.callback(remote.stop)
+        remote.launch()
+        gateway = _gateway(folder, certificates, made)
+        keys = {("gw", name): gateway.create_key(name, access) for name, access in _KEYS.items()}
+        gateway.start()
+        stack.callback(gateway.stop)
+        remote.wait()
+        _fill(remote, made)
+        keys |= {
+            ("real", name): remote.rest("POST", "/_security/cross_cluster/api_key", {"name": name, "access": access})
+            for name, access in _KEYS.items()
+        }
+        secrets = {
+            f"cluster.remote.{kind}_key_{mode}.credentials": keys[kind, "main"]["encoded"] for kind in KINDS for mode in MODES
+        } | {f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"}
+        locals_ = {version: _local(folder, version, certificates, secrets) for version in versions}
+        for node in locals_.values():
+            stack.callback(node.stop)
+            node.launch()
+        clusters = Clusters(folder, remote, gateway, locals_, keys)
+        for node in locals_.values():
+            node.wait()
+            _create_users(node)
+            for kind in KINDS:
+                for model in MODELS:
+                    for mode in MODES if kind == "gw" else ("proxy",):
+                        clusters.connect(node, f"{kind}_{model}_{mode}", clusters.address(kind, model), mode)
+        yield clusters
+
+
+_KEYS: dict[str, dict[str, Any]] = {"main": ACCESS, "narrow": {"search": [{"names": ["logs-w*"]}]}}
+
+
+def _certificates(folder: Path) -> dict[str, Path]:
+    out = folder / "certificates"
+    out.mkdir(parents=True)
+    ca = make_ca("tests")
+    names = ["localhost", "127.0.0.1"]
+    made: dict[str, Identity] = {"ca": ca, "server": make_server(ca, "remote", names), "client": make_client(ca, "local", names)}
+    files = {}
+    for name, identity in made.items():
+        for suffix, content in (
+            ("crt", certificates_to_pem([identity.certificate, *identity.issuers])),
+            ("key", key_to_pem(identity.key)),
+        ):
+            files[f"{name}.{suffix}"] = path = out / f"{name}.{suffix}"
+            path.write_bytes(content)
+    return files
+
+
+def _transport_ssl(name: str) -> dict[str, str]:
+    prefix = "xpack.security.transport.ssl"
+    return {
+        f"{prefix}.enabled": "true",
+        f"{prefix}.verification_mode": "certificate",
+        f"{prefix}.certificate": f"{name}.crt",
+        f"{prefix}.key": f"{name}.key",
+        f"{prefix}.certificate_authorities": "ca.crt",
+    }
+
+
+def _remote(folder: Path, files: dict[str, Path]) -> Node:
+    prefix = "xpack.security.remote_cluster_server.ssl"
+    settings = {
+        **_transport_ssl("server"),
+        "remote_cluster_server.enabled": "true",
+        "remote_cluster.host": "127.0.0.1",
+        "remote_cluster.port": str(free_port()),
+        f"{prefix}.enabled": "true",
+        f"{prefix}.certificate": "server.crt",
+        f"{prefix}.key": "server.key",
+    }
+    shared = tuple(files[name] for name in ("ca.crt", "server.crt", "server.key"))
+    return Node("remote", NEWEST_8, folder / "remote", settings, files=shared)
+
+
+def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str, str]) -> Node:
+    prefix = "xpack.security.remote_cluster_client.ssl"
+    settings = {
+        **_transport_ssl("client"),
+        f"{prefix}.enabled": "true",
+        f"{prefix}.certificate_authorities": "ca.crt",
+    }
+    shared = tuple(files[name] for name in ("ca.crt", "client.crt", "client.key"))
+    return Node(f"local-{version}", version, folder / f"local-{version}", settings, secrets, shared)
+
+
+def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gateway:
+    home = folder / "gateway"
+    write(home / "documents", made)
+    (home / "roles.yml").write_text(yaml.safe_dump(ROLES))
+    remote_ssl, transport_ssl = "xpack.security.remote_cluster_server.ssl", "xpack.security.transport.ssl"
+    settings = {
+        "cluster.name": "gateway",
+        "node.name": "gateway",
+        "path.data": "data",
+        "path.roles": "roles.yml",
+        "http.port": 0,
+        "remote_cluster_server.enabled": True,
+        "remote_cluster.port": free_port(),
+        f"{remote_ssl}.certificate": str(files["server.crt"]),
+        f"{remote_ssl}.key": str(files["server.key"]),
+        "transport.port": free_port(),
+        f"{transport_ssl}.enabled": True,
+        f"{transport_ssl}.certificate": str(files["server.crt"]),
+        f"{transport_ssl}.key": str(files["server.key"]),
+        f"{transport_ssl}.certificate_authorities": [str(files["ca.crt"])],
+        "backend.type": "memory",
+        "backend.memory.load": ["documents"],
+    }
+    gateway = Gateway(home, settings)
+    gateway.write_config()
+    return gateway
+
+
+def _fill(remote: Node, made: list[DemoIndex]) -> None:
+    with remote.client() as client:
+        for index in made:
+            _checked(client.put(f"/{index.name}", json=index.body))
+            body = client.post("/_bulk", content=bulk(index).encode(), headers={"Content-Type": "application/x-ndjson"})
+            assert not _checked(body)["errors"]
+            _checked(client.post(f"/{index.name}/_forcemerge?max_num_segments=1"))
+            _checked(client.post(f"/{index.name}/_refresh"))
+        for name, role in ROLES.items():
+            _checked(client.put(f"/_security/role/{name}", json=role))
+
+
+def _create_users(local: Node) -> None:
+    for name, role in ROLES.items():
+        remote = [{**entry, "clusters": ["*"]} for entry in role["indices"]]
+        local.rest("PUT", f"/_security/role/{name}", {"remote_indices": remote})
+    for user, role in USERS.items():
+        local.rest("PUT", f"/_security/user/{user}", {"password": USER_PASSWORD, "roles": [role]})
+
+
+def _checked(answer: httpx.Response) -> Any:
+    if not answer.is_success:
+        raise AssertionError(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:2000]}")
+    return answer.json()
