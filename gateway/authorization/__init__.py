@@ -15,7 +15,6 @@ from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor
 from gateway.authorization.grant import Check, Denied, Grant, Rule
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.options import LENIENT_EXPAND_OPEN, STRICT_EXPAND_OPEN, STRICT_SINGLE_INDEX, IndicesOptions
 from gateway.authorization.parsing import parse_descriptor_set, parse_role_descriptor
 from gateway.authorization.privileges import is_index_action
 from gateway.authorization.role_files import RoleFileError, RoleStore, parse_role_file
@@ -23,9 +22,6 @@ from gateway.authorization.roles import DescriptorSet, Role
 from gateway.authorization.subject_roles import build_role
 
 __all__ = [
-    "LENIENT_EXPAND_OPEN",
-    "STRICT_EXPAND_OPEN",
-    "STRICT_SINGLE_INDEX",
     "AbstractionType",
     "Check",
     "ClusterMetadata",
@@ -33,7 +29,6 @@ __all__ = [
     "DescriptorSet",
     "Grant",
     "IndexAbstraction",
-    "IndicesOptions",
     "IndicesPrivileges",
     "Role",
     "RoleDescriptor",

@@ -21,11 +21,11 @@ from gateway.authorization.actions import (
 from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.grant import Check, Grant
 from gateway.authorization.metadata import ClusterMetadata
-from gateway.authorization.options import STRICT_EXPAND_OPEN, IndicesOptions
 from gateway.authorization.privileges import Selector, is_index_action
 from gateway.authorization.roles import Resource, Role
 from gateway.authorization.system import check_system
 from protocol.errors import ElasticsearchException
+from protocol.messages.options import IndicesOptions
 
 _PASSED_ON = frozenset(
     {"index_not_found_exception", "invalid_index_name_exception", "invalid_selector_exception", "unsupported_selector_exception"}
@@ -97,14 +97,14 @@ def authorize(
     role: Role,
     action: str,
     names: Sequence[str] | None = None,
-    options: IndicesOptions = STRICT_EXPAND_OPEN,
+    options: IndicesOptions | None = None,
     metadata: ClusterMetadata | None = None,
     *,
     clock: Callable[[], datetime] = now,
 ) -> Grant:
     """Either of the above, by what the action is: for ``explain`` and for requests whose kind is not known."""
     if is_index_action(action) and not is_cluster_action(action):
-        return authorize_indices(role, action, names, options, metadata or ClusterMetadata(), clock=clock)
+        return authorize_indices(role, action, names, options or IndicesOptions(), metadata or ClusterMetadata(), clock=clock)
     return authorize_cluster(role, action)
 
 

@@ -12,11 +12,11 @@ from datetime import datetime
 
 from gateway.authorization.date_math import resolve_date_math
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.options import IndicesOptions
 from gateway.authorization.patterns import is_simple_pattern, simple_match
 from gateway.authorization.privileges import Selector
 from gateway.authorization.roles import Resource, Role
 from protocol.errors import ElasticsearchException
+from protocol.messages.options import IndicesOptions
 
 ALL = "_all"
 NO_INDICES = ("*", "-*")
@@ -87,7 +87,7 @@ def _expand_all(
     suffix = split_selector(expressions[0])[1] if expressions else None
     if suffix is not None and not options.allow_selectors:
         raise unsupported_selector(expressions[0])
-    if not options.expand_wildcards:
+    if not _expands(options):
         return []
     selector = Selector.DATA if suffix is None else _SELECTORS[suffix]
     return [
@@ -118,7 +118,7 @@ def _expand(
             raise unsupported_selector(original[1:] if minus else original)
         selector = Selector.DATA if suffix is None else _SELECTORS[suffix]
         expression = resolve_date_math(expression, now)
-        if options.expand_wildcards and is_simple_pattern(expression):
+        if _expands(options) and is_simple_pattern(expression):
             wildcard_seen = True
             matched = [
                 _combine(name, selector)
@@ -180,6 +180,10 @@ def is_visible(
     if abstraction.type is AbstractionType.DATA_STREAM:
         return data_streams
     return not failures and _state_matches(abstraction, options)
+
+
+def _expands(options: IndicesOptions) -> bool:
+    return options.expand_open or options.expand_closed
 
 
 def _state_matches(index: IndexAbstraction, options: IndicesOptions) -> bool:

@@ -8,7 +8,10 @@ from gateway.authorization.languages import Language
 
 
 def check_field_security(security: FieldSecurity) -> str | None:
-    """What is wrong with ``grant`` and ``except``: a bad pattern, or an exception that is not within what is granted. ``None`` if all is well."""
+    """What is wrong with ``grant`` and ``except``: a bad pattern, or an exception that is not within what is granted.
+
+    ``None`` when nothing is.
+    """
     if security.grant is None or not security.exclude:
         return None
     try:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 MAX_STATES = 10_000
 """How many derivatives of one pattern are kept: Elasticsearch too refuses what becomes too large when determinized."""
+MAX_WORK = 300_000
+"""Sum of the sizes of a pattern's derivatives. Patterns come from outside; this much takes less than a second, once."""
 
 Ranges = tuple[tuple[int, int], ...]
 LAST_CODE_POINT = 0x10FFFF
@@ -21,13 +23,17 @@ class TooComplexError(ValueError):
 
 
 class Language:
-    """A set of words. Equal keys are equal languages; ``nullable``: whether the empty word belongs to it."""
+    """A set of words. Equal keys are equal languages; ``nullable``: whether the empty word belongs to it.
 
-    __slots__ = ("_hash", "key", "nullable")
+    ``size`` counts the nodes of its description, and so what a derivative costs.
+    """
 
-    def __init__(self, key: tuple[object, ...], nullable: bool) -> None:
+    __slots__ = ("_hash", "key", "nullable", "size")
+
+    def __init__(self, key: tuple[object, ...], nullable: bool, parts: Iterable[Language] = ()) -> None:
         self.key = key
         self.nullable = nullable
+        self.size: int = 1 + sum(part.size for part in parts)
         self._hash = hash(key)
 
     def __hash__(self) -> int:
@@ -75,7 +81,7 @@ class _Concat(Language):
     __slots__ = ("parts",)
 
     def __init__(self, parts: tuple[Language, ...]) -> None:
-        super().__init__(("concat", *parts), all(part.nullable for part in parts))
+        super().__init__(("concat", *parts), all(part.nullable for part in parts), parts)
         self.parts = parts
 
     def derive(self, char: int) -> Language:
@@ -95,7 +101,7 @@ class _Star(Language):
     __slots__ = ("of",)
 
     def __init__(self, of: Language) -> None:
-        super().__init__(("star", of), True)
+        super().__init__(("star", of), True, (of,))
         self.of = of
 
     def derive(self, char: int) -> Language:
@@ -109,7 +115,7 @@ class _Union(Language):
     __slots__ = ("parts",)
 
     def __init__(self, parts: frozenset[Language]) -> None:
-        super().__init__(("union", parts), any(part.nullable for part in parts))
+        super().__init__(("union", parts), any(part.nullable for part in parts), parts)
         self.parts = parts
 
     def derive(self, char: int) -> Language:
@@ -124,7 +130,7 @@ class _Intersection(Language):
     __slots__ = ("parts",)
 
     def __init__(self, parts: frozenset[Language]) -> None:
-        super().__init__(("intersection", parts), all(part.nullable for part in parts))
+        super().__init__(("intersection", parts), all(part.nullable for part in parts), parts)
         self.parts = parts
 
     def derive(self, char: int) -> Language:
@@ -139,7 +145,7 @@ class _Complement(Language):
     __slots__ = ("of",)
 
     def __init__(self, of: Language) -> None:
-        super().__init__(("complement", of), not of.nullable)
+        super().__init__(("complement", of), not of.nullable, (of,))
         self.of = of
 
     def derive(self, char: int) -> Language:
@@ -267,19 +273,21 @@ ANY_WORD: Language = _Star(ANY_CHAR)
 class Automaton:
     """Matches words, remembering each derivative that it has made."""
 
-    __slots__ = ("_start", "_steps")
+    __slots__ = ("_start", "_steps", "_work")
 
     def __init__(self, language: Language) -> None:
         self._start = language
+        self._work = 0
         self._steps: dict[Language, dict[int, Language]] = {}
 
     def matches(self, word: str) -> bool:
-        """Whether the word belongs to the language. Raises ``TooComplexError`` beyond ``MAX_STATES``."""
+        """Whether the word belongs to the language. Raises ``TooComplexError`` beyond the limits."""
         state = self._start
         for char in map(ord, word):
             steps = self._steps.get(state)
             if steps is None:
-                if len(self._steps) >= MAX_STATES:
+                self._work += state.size
+                if len(self._steps) >= MAX_STATES or self._work > MAX_WORK:
                     raise TooComplexError("the pattern is too complex")
                 steps = self._steps.setdefault(state, {})
             following = steps.get(char)
@@ -292,18 +300,20 @@ class Automaton:
 
 
 def is_empty(language: Language) -> bool:
-    """Whether no word belongs to the language. Raises ``TooComplexError`` beyond ``MAX_STATES``."""
+    """Whether no word belongs to the language. Raises ``TooComplexError`` beyond the limits."""
     # One representative for each stretch of code points between two bounds is enough: within it all derivatives are equal.
     alphabet = {0, *(c for c in language.chars() if c <= LAST_CODE_POINT)}
     seen, todo = {language}, [language]
+    work = 0
     while todo:
         state = todo.pop()
+        work += state.size
         if state.nullable:
             return False
         for char in alphabet:
             following = state.derive(char)
             if following not in seen:
-                if len(seen) >= MAX_STATES:
+                if len(seen) >= MAX_STATES or work > MAX_WORK:
                     raise TooComplexError("the pattern is too complex")
                 seen.add(following)
                 todo.append(following)

@@ -84,7 +84,10 @@ def parse_indices(role: str, value: Any) -> tuple[IndicesPrivileges, ...]:
 
 
 def parse_indices_entry(role: str, entry: dict[str, Any], privileges: tuple[str, ...] | None = None) -> IndicesPrivileges:
-    """One entry of ``indices``. ``privileges``: given from outside, as for a cross-cluster API key's ``access``; then it may not say any."""
+    """One entry of ``indices``.
+
+    ``privileges``: given from outside, as for a cross-cluster API key's ``access``; then the entry may not say any.
+    """
     indices, _ = _indices_entry(role, entry, privileges, clusters=False)
     return indices
 

@@ -1,8 +1,8 @@
 """Roles that every Elasticsearch cluster has, and the roles of its internal users.
 
-From ``ReservedRolesStore`` and ``InternalUsers`` of x-pack core 8.19: the roles that a user who comes from another cluster is likely to
-have. A reserved role without a descriptor here is an unknown role, which allows nothing. What concerns applications (Kibana) is left out: no
-request that a remote cluster gets is decided by it.
+From ``ReservedRolesStore`` and ``InternalUsers`` of x-pack core 8.19: the roles that a user who comes from another cluster is likely
+to have. A reserved role without a descriptor here is an unknown role, which allows nothing. What concerns applications (Kibana) is
+left out: no request that a remote cluster gets is decided by it.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ def parse_role_file(data: bytes, name: str = "roles.yml") -> dict[str, RoleDescr
     if len(data) > MAX_FILE_SIZE:
         raise RoleFileError([f"{name}: the file has [{len(data)}] bytes, more than [{MAX_FILE_SIZE}]"])
     try:
-        root = yaml.compose(data.decode("utf-8"), Loader=_Loader)
+        text = data.decode("utf-8")
+        _refuse_aliases(text, name)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise RoleFileError([f"{name}: not UTF-8 at byte [{error.start}]"]) from error
     except yaml.MarkedYAMLError as error:
@@ -103,15 +105,12 @@ class _BadRoleError(Exception):
         self.line = line
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases: Elasticsearch's files have none, and they let a small file mean a huge one."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:  # type: ignore[override]
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=event.start_mark)
-        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
-        return node
+def _refuse_aliases(text: str, name: str) -> None:
+    """Elasticsearch's files have no aliases, and they let a small file mean a huge one."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = 0 if event.start_mark is None else event.start_mark.line + 1
+            raise RoleFileError([f"{name}:{line}: aliases are not allowed"])
 
 
 def _role(name: str, node: yaml.Node) -> RoleDescriptor:
