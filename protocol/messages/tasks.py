@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.messages.common import Request, TaskIdField
-from protocol.schema import Boolean, Long, String, wire
+from protocol.schema import Boolean, Long, String, codec_of, wire
 
 CANCEL_CHILD = "cluster:internal/admin/tasks/cancel_child"
 CANCEL_CHILD_INTERNAL = "internal:admin/tasks/cancel_child"
@@ -26,5 +26,5 @@ class BanRequest(Request):
 
     task: TaskIdField
     ban: Boolean
-    reason: String | None = wire(when=lambda request: request.ban, default=None)
+    reason: str | None = wire(when=lambda request: request.ban, codec=codec_of(String), default=None)
     wait_for_completion: Boolean

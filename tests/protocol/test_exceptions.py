@@ -19,10 +19,10 @@ from protocol.exceptions import (
     status_of,
     write_exception,
 )
-from protocol.exceptions_fields import ClusterBlock, SearchShardTarget, ShardSearchFailure
+from protocol.exceptions_fields import ClusterBlock, ShardSearchFailure
 from protocol.exceptions_kinds import KINDS, KINDS_BY_ID
 from protocol.exceptions_rest import rest_error
-from protocol.messages.common import ShardId
+from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.versions import V_8_19, TransportVersion
 from protocol.wire import Reader, Writer
 from tests.vectors import read_lines
