@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
+from protocol.errors import WireError
 from protocol.messages.fields import OptionalBoolean
 from protocol.messages.rest import HIDDEN, AnyQuery, RestMessage, choice, rest_codec
 from protocol.schema import Boolean, Codec, Int, String, VInt, wire
-from protocol.values import GenericMap
+from protocol.values import HashMap, read_generic, write_generic
 from protocol.wire import Reader, Writer
+
+
+def _unordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return HashMap({name: _unordered(entry) for name, entry in value.items()})
+    return [_unordered(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _read_options(reader: Reader) -> dict[str, Any] | None:
+    options = read_generic(reader)
+    if options is not None and not isinstance(options, dict):
+        raise WireError("the options of a highlight are not a map")
+    return options
+
+
+def _write_options(writer: Writer, options: dict[str, Any] | None) -> None:
+    """As hash maps, which is what Elasticsearch's parser makes of them."""
+    write_generic(writer, _unordered(options))
 
 
 class HighlightOptions(RestMessage):
@@ -33,7 +52,7 @@ class HighlightOptions(RestMessage):
     """A language tag."""
     no_match_size: VInt | None = None
     phrase_limit: VInt | None = None
-    options: GenericMap | None = None
+    options: Annotated[dict[str, Any] | None, Codec(_read_options, _write_options)] | None = None
     require_field_match: OptionalBoolean = None
     max_analyzed_offset: Int | None = None
 

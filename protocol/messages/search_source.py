@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from protocol.errors import UnsupportedError
-from protocol.messages import aggregations
+from protocol.messages.aggregations import AGGREGATIONS
 from protocol.messages.fetching import FetchedField, SourceFilter, StoredFields
 from protocol.messages.fields import OptionalBoolean, absent, none_of
 from protocol.messages.highlight import AnyHighlight
@@ -20,10 +20,6 @@ from protocol.messages.sorts import AnySort
 from protocol.schema import Boolean, Codec, String, VInt, optional, wire
 from protocol.values import GenericValue, HashMap, read_generic, shortest_single, write_generic
 from protocol.wire import Reader, Writer
-
-_AGGREGATIONS: Codec[dict[str, Any]] = Codec(
-    lambda reader: aggregations.AGGREGATIONS.read(reader), lambda writer, body: aggregations.AGGREGATIONS.write(writer, body)
-)
 
 _ALL_HITS = (1 << 31) - 1
 _NO_HITS = -1
@@ -75,6 +71,10 @@ def _read_mappings(reader: Reader) -> None:
         raise UnsupportedError("[runtime_mappings]")
 
 
+def _write_mappings(writer: Writer, _: None) -> None:
+    write_generic(writer, HashMap())
+
+
 class Slice(RestMessage):
     """One of several parts of the hits."""
 
@@ -90,7 +90,7 @@ class SearchSource(RestMessage):
 
     rest_name = "search"
 
-    aggs: Annotated[dict[str, Any], _AGGREGATIONS] | None = None
+    aggs: Annotated[dict[str, Any], AGGREGATIONS] | None = None
     explain: OptionalBoolean = None
     source: Annotated[SourceFilter | None, Shown("_source")] = None
     docvalue_fields: list[FetchedField] | None = None
@@ -121,7 +121,7 @@ class SearchSource(RestMessage):
     """True counts all, False none; None stops at 10,000."""
     fields: list[FetchedField] | None = None
     pit: Annotated[None, HIDDEN, absent("[pit]")] = None
-    runtime_mappings: Annotated[None, HIDDEN, Codec(_read_mappings, lambda writer, _: write_generic(writer, HashMap()))] = None
+    runtime_mappings: Annotated[None, HIDDEN, Codec(_read_mappings, _write_mappings)] = None
     knn: Annotated[None, HIDDEN, none_of("[knn]")] = None
     rank: Annotated[None, HIDDEN, absent("[rank]")] = None
     skip_inner_hits: Boolean = False

@@ -37,7 +37,7 @@ class BoostingQuery(Query, name="boosting", shows_boost=True):
 
 class NestedQuery(Query, name="nested", shows_boost=True):
     path: String
-    score_mode: Annotated[str, choice("none", "sum", "avg", "max", "min"), SHOWN] = "avg"
+    score_mode: Annotated[str, choice("none", "avg", "max", "sum", "min"), SHOWN] = "avg"
     query: AnyQuery
     inner_hits: AnyInnerHits | None = None
     ignore_unmapped: Annotated[Boolean, SHOWN] = False
