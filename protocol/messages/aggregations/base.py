@@ -107,9 +107,9 @@ Order = Annotated[BucketOrder, Codec(read_order, write_order)]
 class MissingOrder(Enum):
     """Where a composite source puts documents without a value."""
 
-    FIRST = 0
-    LAST = 1
-    DEFAULT = 2
+    DEFAULT = 0
+    FIRST = 1
+    LAST = 2
 
 
 class DocValueFormat(Message, names=True):

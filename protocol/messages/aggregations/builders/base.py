@@ -7,11 +7,11 @@ import typing
 from typing import Annotated, Any, ClassVar
 
 from protocol.errors import UnsupportedError, WireError
-from protocol.messages.aggregations.base import BucketOrder, Metadata, OrderElement, read_order, write_order
+from protocol.messages.aggregations.base import BucketOrder, OrderElement, read_order, write_order
 from protocol.messages.fields import absent
 from protocol.messages.rest import HIDDEN, RestMessage
 from protocol.schema import Codec, String, codec_of, optional, wire
-from protocol.values import GENERIC, plain
+from protocol.values import GENERIC, HashMap, plain
 from protocol.wire import Reader, Writer
 
 
@@ -73,6 +73,35 @@ def _builder(name: str, definition: Any) -> Builder:
     return builder
 
 
+def _read_plain(reader: Reader) -> Any:
+    value = GENERIC.read(reader)
+    try:
+        return plain(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"a value without a JSON form: {error}") from None
+
+
+def _parsed(value: Any) -> Any:
+    """A value as Elasticsearch's JSON parser makes it: its maps have no order."""
+    if isinstance(value, dict):
+        return HashMap({name: _parsed(entry) for name, entry in value.items()})
+    return [_parsed(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _read_map(reader: Reader) -> dict[str, Any] | None:
+    value = _read_plain(reader)
+    if value is not None and not isinstance(value, dict):
+        raise WireError(f"a map wanted, not a [{type(value).__name__}]")
+    return value
+
+
+ParsedMap = Annotated[dict[str, Any] | None, Codec(_read_map, lambda writer, value: GENERIC.write(writer, _parsed(value)))]
+"""An object of the request that is passed on as it is: ``meta``, ``after``."""
+
+Missing = Annotated[Any, Codec(_read_plain, GENERIC.write)]
+"""The value that documents without one get."""
+
+
 class WithAlternatives(RestMessage):
     """A message of which some members of the REST form are one field."""
 
@@ -107,13 +136,13 @@ class Builder(WithAlternatives):
     name: Annotated[String, HIDDEN] = ""
 
     if typing.TYPE_CHECKING:  # the two families have it at different places
-        metadata: Annotated[Metadata, HIDDEN] = None
+        metadata: Annotated[ParsedMap, HIDDEN] = None
 
     def definition(self) -> dict[str, Any]:
         """``{type: {parameters}, "meta": {…}}``"""
         shown: dict[str, Any] = {self.wire_name: self.to_rest()}
         if self.metadata is not None:
-            shown["meta"] = plain(self.metadata)
+            shown["meta"] = self.metadata
         return shown
 
 
@@ -121,7 +150,7 @@ class AggregationBuilder(Builder, names=True):
     """Base of the aggregations; sub-aggregations stand before an aggregation's own parameters."""
 
     aggregations: Annotated[dict[str, Any], AGGREGATIONS, HIDDEN] = wire(default_factory=dict)
-    metadata: Annotated[Metadata, HIDDEN] = None
+    metadata: Annotated[ParsedMap, HIDDEN] = None
 
     def definition(self) -> dict[str, Any]:
         shown = super().definition()
@@ -159,9 +188,6 @@ def _write_value_type(writer: Writer, name: str) -> None:
 
 ValueType = Annotated[str, Codec(_read_value_type, _write_value_type)]
 """What a field's values are to be taken for where the mapping does not say."""
-
-Missing = Annotated[Any, Codec(lambda reader: plain(GENERIC.read(reader)), GENERIC.write)]
-"""The value that documents without one get."""
 
 _HOURS = re.compile(r"([+-])(\d{1,2})(?::?(\d{2}))?")
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from protocol.errors import UnsupportedError, WireError
-from protocol.messages.aggregations.builders.base import AggregationBuilder, Script, TimeZone, ValueType, WithAlternatives
+from protocol.messages.aggregations.builders.base import (
+    AggregationBuilder,
+    ParsedMap,
+    Script,
+    TimeZone,
+    ValueType,
+    WithAlternatives,
+)
 from protocol.messages.aggregations.builders.histograms import INTERVALS, DateInterval, DateOffset
 from protocol.messages.rest import HIDDEN, choice
-from protocol.schema import Boolean, Codec, Double, String, VInt, optional
-from protocol.values import GENERIC, plain
+from protocol.schema import Boolean, Codec, Double, String, VInt, codec_of, optional
 from protocol.wire import Reader, Writer
 
 
@@ -23,7 +29,7 @@ class CompositeValuesSource(WithAlternatives):
     script: Script = None
     value_type: ValueType | None = None
     missing_bucket: Boolean = False
-    missing_order: Annotated[str, choice("first", "last", "default")] = "default"
+    missing_order: Annotated[str, choice("default", "first", "last")] = "default"
     order: Annotated[str, choice("asc", "desc")] = "asc"
     format: String | None = None
 
@@ -87,16 +93,8 @@ Sources = Annotated[
 """``{name: {type: {parameters}}}`` each."""
 
 
-def _read_after(reader: Reader) -> dict[str, Any]:
-    after = GENERIC.read(reader)
-    if not isinstance(after, dict):
-        raise WireError("[after] is not a map")
-    shown: dict[str, Any] = plain(after)
-    return shown
-
-
 class CompositeBuilder(AggregationBuilder, name="composite"):
     sources: Sources
     size: VInt = 10
-    after: Annotated[dict[str, Any] | None, optional(Codec(_read_after, GENERIC.write))] = None
+    after: Annotated[dict[str, Any] | None, optional(codec_of(ParsedMap))] = None
     """A bucket's key as REST shows it, after which to go on."""

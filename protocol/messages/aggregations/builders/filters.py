@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 from protocol.messages.aggregations.builders.base import AggregationBuilder, ValuesSourceBuilder
-from protocol.messages.rest import QUERY, AnyQuery
+from protocol.messages.queries import QUERY, AnyQuery
 from protocol.schema import Boolean, Codec, Double, Int, String, VInt
 from protocol.wire import Reader, Writer
 

@@ -16,7 +16,8 @@ from protocol.messages.aggregations.builders.base import (
     ValueType,
     WithAlternatives,
 )
-from protocol.messages.rest import QUERY, choice, rest_codec
+from protocol.messages.queries import QUERY
+from protocol.messages.rest import choice, rest_codec
 from protocol.schema import Boolean, Codec, Double, Long, String, codec_of, optional, wire
 from protocol.wire import Reader, Writer
 

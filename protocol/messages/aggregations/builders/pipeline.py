@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from protocol.errors import WireError
-from protocol.messages.aggregations.base import Metadata
-from protocol.messages.aggregations.builders.base import PipelineAggregationBuilder
+from protocol.messages.aggregations.builders.base import ParsedMap, PipelineAggregationBuilder
 from protocol.messages.aggregations.builders.metrics import DEFAULT_PERCENTS
 from protocol.messages.rest import HIDDEN
 from protocol.schema import Boolean, Codec, Double, String, VInt, wire
@@ -44,7 +43,7 @@ GapPolicy = Annotated[str, Codec(_read_gap_policy, _write_gap_policy)]
 
 class _Pipeline(PipelineAggregationBuilder):
     buckets_path: BucketsPath
-    metadata: Annotated[Metadata, HIDDEN] = None
+    metadata: Annotated[ParsedMap, HIDDEN] = None
 
 
 class _BucketMetrics(_Pipeline):

@@ -18,23 +18,29 @@ def _members(body: Any, *allowed: str) -> dict[str, Any]:
 
 
 class _Range(Message):
-    """Each bound as text where it was given so, as the number that is compared, and as the number that was given."""
+    """Each bound as text where it was given so, as the number that is compared, and as the number that was given; the numbers are
+    infinite where none was."""
 
     key: String | None = None
     from_as_str: String | None = None
     to_as_str: String | None = None
     from_: Double = -math.inf
     to: Double = math.inf
-    original_from: Double | None = None
-    original_to: Double | None = None
+    original_from: Double | None = -math.inf
+    original_to: Double | None = math.inf
+
+
+def _bound(text: str | None, given: float | None, compared: float) -> str | float | None:
+    number = compared if given is None else given
+    return text if text is not None or math.isinf(number) else number
 
 
 def _read_range(reader: Reader) -> dict[str, Any]:
     it = _Range.read(reader)
     shown = {
         "key": it.key,
-        "from": it.original_from if it.from_as_str is None else it.from_as_str,
-        "to": it.original_to if it.to_as_str is None else it.to_as_str,
+        "from": _bound(it.from_as_str, it.original_from, it.from_),
+        "to": _bound(it.to_as_str, it.original_to, it.to),
     }
     return {name: value for name, value in shown.items() if value is not None}
 

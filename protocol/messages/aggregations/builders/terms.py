@@ -15,7 +15,9 @@ from protocol.messages.aggregations.builders.base import (
     RestOrder,
     ValuesSourceBuilder,
 )
-from protocol.messages.rest import HIDDEN, QUERY, choice
+from protocol.messages.fields import absent
+from protocol.messages.queries import QUERY
+from protocol.messages.rest import HIDDEN, choice
 from protocol.schema import Boolean, Codec, Int, Long, String, VInt, optional, wire
 from protocol.wire import Reader, Writer
 
@@ -35,7 +37,7 @@ class TermsBuilder(ValuesSourceBuilder, name="terms", alternatives={"terms": INC
     terms: IncludeExclude | None = None
     order: RestOrder = wire(default_factory=lambda: list(BY_COUNT))
     show_term_doc_count_error: Boolean = False
-    exclude_deleted_docs: Annotated[Boolean, HIDDEN] = False
+    exclude_deleted_docs: Annotated[None, HIDDEN, absent("[exclude_deleted_docs]")] = None
 
 
 class RareTermsBuilder(ValuesSourceBuilder, name="rare_terms", alternatives={"terms": INCLUDE_EXCLUDE}):
