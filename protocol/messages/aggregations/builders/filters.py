@@ -54,6 +54,29 @@ class FiltersBuilder(AggregationBuilder, name="filters"):
         return given
 
 
+_SEPARATOR = "&"
+
+
+def _read_adjacency(reader: Reader) -> dict[str, Any]:
+    size, separator = reader.size(), reader.string()
+    return {"separator": separator, "filters": {reader.string(): QUERY.read(reader) for _ in range(size)}}
+
+
+def _write_adjacency(writer: Writer, body: dict[str, Any]) -> None:
+    filters = body["filters"]
+    writer.vint(len(filters))
+    writer.string(body.get("separator", _SEPARATOR))
+    for name, query in sorted(filters.items()):
+        writer.string(name)
+        QUERY.write(writer, query)
+
+
+class AdjacencyMatrixBuilder(AggregationBuilder, name="adjacency_matrix", alternatives={"matrix": ("separator", "filters")}):
+    """Their number comes before the separator on the wire, and the filters after."""
+
+    matrix: Annotated[dict[str, Any], Codec(_read_adjacency, _write_adjacency)]
+
+
 class GlobalBuilder(AggregationBuilder, name="global"):
     pass
 

@@ -107,6 +107,11 @@ class DateHistogramBuilder(ValuesSourceBuilder, name="date_histogram", alternati
     hard_bounds: DateBounds | None = None
 
 
+class AutoDateHistogramBuilder(ValuesSourceBuilder, name="auto_date_histogram"):
+    buckets: VInt = 10
+    minimum_interval: String | None = None
+
+
 class VariableWidthHistogramBuilder(ValuesSourceBuilder, name="variable_width_histogram"):
     """Elasticsearch does not send its ``shard_size`` and ``initial_buffer`` on."""
 

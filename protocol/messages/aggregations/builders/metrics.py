@@ -126,6 +126,8 @@ class FieldConfig(WithAlternatives, alternatives={"terms": INCLUDE_EXCLUDE}):
 
 _FIELD: Codec[dict[str, Any]] = rest_codec(FieldConfig)
 
+AnyFieldConfig = Annotated[dict[str, Any], _FIELD]
+
 
 def _read_fields(reader: Reader) -> dict[str, Any]:
     return reader.map(reader.string, lambda: _FIELD.read(reader))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from protocol.errors import WireError
 from protocol.messages.aggregations.builders.base import ParsedMap, PipelineAggregationBuilder
 from protocol.messages.aggregations.builders.metrics import DEFAULT_PERCENTS
-from protocol.messages.rest import HIDDEN
+from protocol.messages.rest import HIDDEN, Shown
+from protocol.messages.sorts import FieldSort
 from protocol.schema import Boolean, Codec, Double, String, VInt, wire
 from protocol.wire import Reader, Writer
 
@@ -82,6 +83,49 @@ class PercentilesBucketBuilder(_BucketMetrics, name="percentiles_bucket"):
 
 class CumulativeSumBuilder(_Pipeline, name="cumulative_sum"):
     format: String | None = None
+
+
+class DerivativeBuilder(_Pipeline, name="derivative"):
+    format: String | None = None
+    gap_policy: GapPolicy | None = "skip"
+    unit: String | None = None
+
+
+_FIELD_SORT: Codec[dict[str, Any]] = Codec(
+    lambda reader: _sort_to_rest(FieldSort.read(reader)), lambda writer, body: _field_sort(body).write(writer)
+)
+
+
+def _sort_to_rest(sort: FieldSort) -> dict[str, Any]:
+    return {sort.field: sort.to_rest()}
+
+
+def _field_sort(body: Any) -> FieldSort:
+    """A sort of buckets by ``_key``, ``_count`` or a path. Raises ValueError."""
+    if isinstance(body, str):
+        body = {body: {}}
+    if not isinstance(body, dict) or len(body) != 1:
+        raise ValueError("a sort is an object with one member, the path")
+    ((path, parameters),) = body.items()
+    return FieldSort(field=path, **FieldSort.arguments({"order": parameters} if isinstance(parameters, str) else parameters))
+
+
+class BucketSortBuilder(PipelineAggregationBuilder, name="bucket_sort"):
+    paths: Annotated[list[String], HIDDEN] = wire(default_factory=list)
+    """What the sorts name; the REST form does not repeat it."""
+    metadata: Annotated[ParsedMap, HIDDEN] = None
+    sort: list[Annotated[dict[str, Any], _FIELD_SORT]] = wire(default_factory=list)
+    from_: Annotated[VInt, Shown("from")] = 0
+    size: VInt | None = None
+    gap_policy: GapPolicy = "skip"
+
+    @classmethod
+    def arguments(cls, body: Any) -> dict[str, Any]:
+        given = super().arguments(body)
+        sorts = given.get("sort", [])
+        given["sort"] = sorts if isinstance(sorts, list) else [sorts]
+        given["paths"] = [_field_sort(sort).field for sort in given["sort"]]
+        return given
 
 
 class SerialDiffBuilder(_Pipeline, name="serial_diff"):

@@ -15,6 +15,7 @@ from protocol.messages.aggregations.builders.base import (
     RestOrder,
     ValuesSourceBuilder,
 )
+from protocol.messages.aggregations.builders.metrics import AnyFieldConfig
 from protocol.messages.fields import absent
 from protocol.messages.queries import QUERY
 from protocol.messages.rest import HIDDEN, choice
@@ -38,6 +39,17 @@ class TermsBuilder(ValuesSourceBuilder, name="terms", alternatives={"terms": INC
     order: RestOrder = wire(default_factory=lambda: list(BY_COUNT))
     show_term_doc_count_error: Boolean = False
     exclude_deleted_docs: Annotated[None, HIDDEN, absent("[exclude_deleted_docs]")] = None
+
+
+class MultiTermsBuilder(AggregationBuilder, name="multi_terms"):
+    terms: list[AnyFieldConfig]
+    order: RestOrder = wire(default_factory=lambda: list(BY_COUNT))
+    collect_mode: CollectMode | None = None
+    size: Int = 10
+    shard_size: Int = -1
+    min_doc_count: Long = 1
+    shard_min_doc_count: Long = 0
+    show_term_doc_count_error: Boolean = False
 
 
 class RareTermsBuilder(ValuesSourceBuilder, name="rare_terms", alternatives={"terms": INCLUDE_EXCLUDE}):

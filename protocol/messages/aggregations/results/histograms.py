@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocol.messages.aggregations.base import KEY_ASC, Aggregations, AnyRounding, Format, InternalAggregation, Order, Raw
-from protocol.schema import Boolean, Double, Long, Message, String, VInt, VLong, codec_of, wire
+from protocol.schema import Boolean, Double, Int, Long, Message, String, VInt, VLong, codec_of, wire
 
 
 def _fills_gaps(histogram: Any) -> bool:
@@ -115,7 +115,7 @@ class AutoDateRounding(Message):
 
     rounding: AnyRounding
     rough_estimate_duration_millis: VLong
-    inner_intervals: list[VInt]
+    inner_intervals: list[Int]
     unit_abbreviation: String
     date_time_unit: String
 
