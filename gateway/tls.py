@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import trio
 from cryptography import x509
@@ -82,7 +83,7 @@ def transport_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def peer_certificate(stream: trio.SSLStream[trio.SocketStream]) -> PeerCertificate | None:
+def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
     """The client's certificate, verified by the handshake (which must be done); None where none was asked for."""
     encoded = stream.getpeercert(binary_form=True)
     if not encoded:
