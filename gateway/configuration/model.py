@@ -142,8 +142,8 @@ class RemoteClusterSettings(Group):
     publish_host: Hosts = []
     publish_port: PublishPort = -1
     """-1 is the port that was bound."""
-    # Elasticsearch's bounds: more than a frame's fixed header, less than a Java array can hold.
-    max_request_header_size: Annotated[Size, _size_between(64, 2 * ONE_GB - 1)] = 64 << 10
+    # Elasticsearch's bounds: more than a frame's fixed header, at most what a Java array can hold.
+    max_request_header_size: Annotated[Size, _size_between(64, 2 * ONE_GB)] = 64 << 10
 
 
 class TransportSettings(Group):

@@ -70,11 +70,3 @@ def parse_integer(text: str, lowest: int, highest: int) -> int:
     if re.fullmatch(r"-?[0-9]{1,19}", text, re.ASCII) and lowest <= (number := int(text)) <= highest:
         return number
     raise ValueError(f"[{text}] is not allowed; allowed is a whole number from {lowest} to {highest}")
-
-
-def format_duration(nanoseconds: int) -> str:
-    """The shortest exact form, such as ``30s``."""
-    for unit in ("d", "h", "m", "s", "ms", "micros"):
-        if nanoseconds and nanoseconds % _TIME_UNITS[unit] == 0:
-            return f"{nanoseconds // _TIME_UNITS[unit]}{unit}"
-    return f"{nanoseconds}nanos"
