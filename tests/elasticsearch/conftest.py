@@ -25,6 +25,5 @@ def peers() -> None:
 
 
 @pytest.fixture(scope="session")
-@pytest.mark.usefixtures("peers")
-def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rig.Clusters]:
+def clusters(peers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rig.Clusters]:
     yield from rig.start(tmp_path_factory.mktemp("clusters"))

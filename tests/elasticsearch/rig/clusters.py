@@ -45,6 +45,14 @@ ROLES: dict[str, Any] = {
 """Roles of the remote cluster, for the certificate model; on the local side they have ``remote_indices`` for the API key model."""
 
 
+LOCAL_INDEX = "logs-local-1"
+LOCAL = next(index for index in indices(200) if index.name == "logs-web-1")
+"""Documents of the local clusters themselves, for searches over both."""
+
+SECRET = DemoIndex("secret", {"settings": LOCAL.body["settings"]}, (("1", {"code": "hidden"}),))
+"""On the remote clusters, and outside of what the main key allows."""
+
+
 @dataclass
 class Clusters:
     """Everything that runs. ``locals`` by version, ``keys`` by KIND and the name of the key."""
@@ -106,7 +114,9 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         gateway.start()
         stack.callback(gateway.stop)
         remote.wait()
-        _fill(remote, made)
+        _fill(remote, [*made, SECRET])
+        for name, role in ROLES.items():
+            remote.rest("PUT", f"/_security/role/{name}", role)
         keys |= {
             ("real", name): remote.rest("POST", "/_security/cross_cluster/api_key", {"name": name, "access": access})
             for name, access in _KEYS.items()
@@ -122,6 +132,7 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         for node in locals_.values():
             node.wait()
             _create_users(node)
+            _fill(node, [DemoIndex(LOCAL_INDEX, LOCAL.body, LOCAL.documents)])
             for kind in KINDS:
                 for model in MODELS:
                     for mode in MODES if kind == "gw" else ("proxy",):
@@ -188,7 +199,7 @@ def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str
 
 def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gateway:
     home = folder / "gateway"
-    write(home / "documents", made)
+    write(home / "documents", [*made, SECRET])
     (home / "roles.yml").write_text(yaml.safe_dump(ROLES))
     remote_ssl, transport_ssl = "xpack.security.remote_cluster_server.ssl", "xpack.security.transport.ssl"
     settings = {
@@ -214,16 +225,14 @@ def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gat
     return gateway
 
 
-def _fill(remote: Node, made: list[DemoIndex]) -> None:
-    with remote.client() as client:
+def _fill(node: Node, made: list[DemoIndex]) -> None:
+    with node.client() as client:
         for index in made:
             _checked(client.put(f"/{index.name}", json=index.body))
             body = client.post("/_bulk", content=bulk(index).encode(), headers={"Content-Type": "application/x-ndjson"})
             assert not _checked(body)["errors"]
             _checked(client.post(f"/{index.name}/_forcemerge?max_num_segments=1"))
             _checked(client.post(f"/{index.name}/_refresh"))
-        for name, role in ROLES.items():
-            _checked(client.put(f"/_security/role/{name}", json=role))
 
 
 def _create_users(local: Node) -> None:

@@ -1,0 +1,107 @@
+"""The other calls of a local cluster that reach a remote one: each gives what it gives with a real remote."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.elasticsearch.cases import AGGREGATIONS, HITS, QUERIES, Case
+from tests.elasticsearch.comparing import differences, normalize
+from tests.elasticsearch.rig.clusters import LOCAL_INDEX, MODELS, Clusters
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
+
+pytestmark = [pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8]), pytest.mark.parametrize("model", MODELS)]
+
+
+class Call(NamedTuple):
+    """``R`` in the path and in the lines stands for the alias of the remote cluster."""
+
+    name: str
+    method: str
+    path: str
+    body: Any = None
+    lines: tuple[Any, ...] = ()
+
+
+CALLS = [
+    Call("count", "GET", "/R:logs-*/_count"),
+    Call("count-query", "POST", "/R:logs-*/_count", {"query": {"match": {"message": "timeout"}}}),
+    Call("count-none", "GET", "/R:missing-*/_count"),
+    Call("search-uri", "GET", "/R:logs-*/_search?q=level:ERROR&size=3"),
+    Call("search-nothing", "GET", "/R:missing-*/_search"),
+    Call(
+        "search-typed-keys", "POST", "/R:logs-*/_search?typed_keys", {"size": 0, "aggs": {"s": {"terms": {"field": "service"}}}}
+    ),
+    Call("search-ignore-unavailable", "GET", "/R:missing,R:logs-app-1/_search?ignore_unavailable=true&size=1"),
+    Call(
+        "msearch",
+        "POST",
+        "/_msearch",
+        lines=({"index": "R:logs-*"}, {"size": 1}, {"index": "R:products"}, {"query": {"match": {"name": "oak"}}, "size": 2}),
+    ),
+    Call("msearch-failure", "POST", "/_msearch", lines=({"index": "R:logs-*"}, {"size": 1}, {"index": "R:missing"}, {"size": 0})),
+    Call("field_caps", "GET", "/R:logs-*/_field_caps?fields=*"),
+    Call("field_caps-one", "GET", "/R:logs-*,R:products/_field_caps?fields=level,price,name*"),
+    Call("field_caps-unmapped", "GET", "/R:logs-*,R:products/_field_caps?fields=level&include_unmapped=true"),
+    Call("field_caps-filters", "GET", "/R:events/_field_caps?fields=*&filters=-metadata"),
+    Call("field_caps-types", "GET", "/R:events/_field_caps?fields=*&types=keyword,long"),
+    Call("resolve_index", "GET", "/_resolve/index/R:*"),
+    Call("resolve_index-alias", "GET", "/_resolve/index/R:logs-all"),
+    Call("resolve_index-shop", "GET", "/_resolve/index/R:shop,R:events"),
+    Call("resolve_cluster", "GET", "/_resolve/cluster/R:logs-*"),
+    Call("resolve_cluster-nothing", "GET", "/_resolve/cluster/R:missing-*"),
+    Call("resolve_cluster-missing", "GET", "/_resolve/cluster/R:missing"),
+]
+
+
+def call(clusters: Clusters, version: str, alias: str, call: Call) -> Any:
+    lines = "".join(json.dumps(line) + "\n" for line in call.lines).replace('"R:', f'"{alias}:')
+    with clusters.locals[version].client() as client:
+        answer = client.request(
+            call.method,
+            call.path.replace("R:", f"{alias}:"),
+            json=call.body,
+            content=lines or None,
+            headers={"Content-Type": "application/x-ndjson"} if lines else None,
+        )
+    return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
+
+
+@pytest.mark.parametrize("mode", ["proxy", "sniff"])
+@pytest.mark.parametrize("wanted", CALLS, ids=lambda each: each.name)
+def test_a_call_gives_what_a_real_remote_gives(clusters: Clusters, version: str, model: str, mode: str, wanted: Call) -> None:
+    real = call(clusters, version, f"real_{model}_proxy", wanted)
+    ours = call(clusters, version, f"gw_{model}_{mode}", wanted)
+    assert not (found := list(differences(real, ours))), "\n".join(found[:20])
+
+
+MERGED = [case for case in (*QUERIES, *HITS, *AGGREGATIONS) if case.index == "logs-*"]
+
+
+@pytest.mark.parametrize("case", MERGED, ids=lambda case: case.name)
+def test_both_clusters_are_merged_by_the_local_one(clusters: Clusters, version: str, model: str, case: Case) -> None:
+    def search(alias: str) -> Any:
+        with clusters.locals[version].client() as client:
+            answer = client.post(f"/{LOCAL_INDEX},{alias}:logs-*/_search", json=case.body)
+        return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
+
+    real, ours = search(f"real_{model}_proxy"), search(f"gw_{model}_proxy")
+    assert real["status"] == 200
+    assert not (found := list(differences(real, ours))), "\n".join(found[:20])
+
+
+def test_cluster_stats_include_the_remote(clusters: Clusters, version: str, model: str) -> None:
+    """The figures are those of another machine and process: what must be equal is what is told, and the counts of the same data."""
+    with clusters.locals[version].client() as client:
+        remotes = client.get("/_cluster/stats?include_remotes=true").json()["ccs"]["clusters"]
+    real, ours = remotes[f"real_{model}_proxy"], remotes[f"gw_{model}_proxy"]
+    assert ours.keys() == real.keys()
+    for name in ("mode", "skip_unavailable", "transport.compress", "version", "status", "nodes_count"):
+        assert ours[name] == real[name], name
+    assert ours["indices_count"] == 5
+    assert ours["shards_count"] == 5
+    assert ours["cluster_uuid"] != real["cluster_uuid"]
+    assert 0 < ours["indices_total_size_in_bytes"] < 10 * real["indices_total_size_in_bytes"]
+    assert ours["mem_total_in_bytes"] == real["mem_total_in_bytes"]
