@@ -6,15 +6,19 @@ then by value, as Lucene's doc values do, so arrays, nulls and missing values ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.backends.memory.dictionary import TermDictionary
+
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+_FEW: Final = 8
+"""Up to so many terms are looked up one by one rather than in a pass over all values."""
 
 
 class Column:
@@ -92,6 +96,19 @@ class Column:
         bounds, docs = self._inverted
         return docs[bounds[ordinal] : bounds[ordinal + 1]]
 
+    def any_of(self, ordinals: Sequence[int] | NDArray[np.int64] | range) -> Mask:
+        """bool[rows]: the rows that hold any of some terms."""
+        if isinstance(ordinals, range) and ordinals.step == 1:
+            return self.mask_of((self.values >= ordinals.start) & (self.values < ordinals.stop))
+        if len(ordinals) <= _FEW:
+            mask = np.zeros(self.rows, np.bool_)
+            for ordinal in ordinals:
+                mask[self.rows_of(int(ordinal))] = True
+            return mask
+        wanted = np.zeros(len(self.terms), np.bool_)
+        wanted[ordinals] = True
+        return self.mask_of(wanted[self.values])
+
     @cached_property
     def term_counts(self) -> NDArray[np.int64]:
         """How many rows hold each term (by ordinal)."""
@@ -104,6 +121,11 @@ class Column:
     def ordinal(self, term: str) -> int | None:
         """The ordinal of a term, in the text form that ``terms`` has, or None."""
         return self._ordinals.get(term)
+
+    @cached_property
+    def dictionary(self) -> TermDictionary:
+        """The terms, to be searched by prefix, pattern and edit distance."""
+        return TermDictionary(self.terms)
 
     @cached_property
     def ascending(self) -> bool:

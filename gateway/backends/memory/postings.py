@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.backends.memory.columns import Mask, Rows
+from gateway.backends.memory.dictionary import TermDictionary
 
 # Lucene keeps a field's length in one byte: exact up to 39, then four significant bits (SmallFloat.intToByte4).
 _EXACT = 24
@@ -63,6 +65,7 @@ class Postings:
         self._position_bounds = np.append(starts, len(ranked))
         self._freqs = np.diff(self._position_bounds).astype(np.int32)
         self._bounds = np.searchsorted(ranked[starts], np.arange(len(order) + 1))
+        self._denominators: NDArray[np.float32] | None = None
         self.lengths: NDArray[np.int32] = np.bincount(docs, minlength=rows).astype(np.int32)
         """int32[rows]: how many tokens each row has."""
         self.exists: Mask = np.zeros(rows, np.bool_)
@@ -78,6 +81,11 @@ class Postings:
     def _numbers(self) -> dict[str, int]:
         return {term: number for number, term in enumerate(self._terms)}
 
+    @cached_property
+    def dictionary(self) -> TermDictionary:
+        """The terms, to be searched by prefix, pattern and edit distance."""
+        return TermDictionary(self._terms)
+
     def number(self, term: str) -> int | None:
         """The number of a term, or None when no document has it."""
         return self._numbers.get(term)
@@ -86,6 +94,16 @@ class Postings:
         """``(docs, freqs)`` of a term: the rows that have it, ascending, and how often."""
         span = slice(self._bounds[number], self._bounds[number + 1])
         return self._docs[span], self._freqs[span]
+
+    def any_of(self, numbers: Iterable[int]) -> Mask:
+        """bool[rows]: the rows that have any of some terms; a range of terms is read as one slice."""
+        mask = np.zeros(self.rows, np.bool_)
+        if isinstance(numbers, range) and numbers.step == 1:
+            mask[self._docs[self._bounds[numbers.start] : self._bounds[numbers.stop]]] = True
+            return mask
+        for number in numbers:
+            mask[self._docs[self._bounds[number] : self._bounds[number + 1]]] = True
+        return mask
 
     def doc_freq(self, number: int) -> int:
         """How many rows have the term."""
@@ -108,9 +126,11 @@ class Postings:
         return FieldStatistics(int(np.count_nonzero(self.lengths)), int(self.lengths.sum(dtype=np.int64)), len(self._docs))
 
     def denominators(self, number: int, inverse_norms: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``1 + freq x inverse norm`` of each posting of the term, in float32: what BM25 divides by. ``inverse_norms`` is by norm byte."""
-        docs, freqs = self.postings(number)
-        product: NDArray[Any] = freqs.astype(np.float32)
-        product *= inverse_norms[self.norms[docs]]
-        product += np.float32(1)
-        return product
+        """``1 + freq x inverse norm`` of each posting of the term, in float32: what BM25 divides by. ``inverse_norms`` is by norm byte
+        and always the same for one field, so all of them are computed once and kept."""
+        if self._denominators is None:
+            product: NDArray[Any] = self._freqs.astype(np.float32)
+            product *= inverse_norms[self.norms[self._docs]]
+            product += np.float32(1)
+            self._denominators = product
+        return self._denominators[self._bounds[number] : self._bounds[number + 1]]
