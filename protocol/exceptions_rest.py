@@ -66,6 +66,8 @@ def _put_fields(body: dict[str, Any], exception: ElasticsearchException) -> None
             value = value.name
         elif isinstance(value, ScriptPosition):
             value = {"offset": value.offset, "start": value.start, "end": value.end}
+        elif isinstance(value, tuple):
+            value = list(value)
         elif value is None and field.name == "position":
             continue
         body[field.name] = value

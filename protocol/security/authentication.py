@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from protocol.errors import WireError
 from protocol.schema import Boolean, Message, String
-from protocol.values import GenericMap, read_generic, write_generic
+from protocol.values import GenericMap, HashMap, read_generic, write_generic
 from protocol.versions import TransportVersion
 from protocol.wire import Reader, Writer
 
@@ -115,7 +115,7 @@ class User:
 
     username: str
     roles: list[str] = field(default_factory=list)
-    metadata: dict[str, Any] | None = field(default_factory=dict)
+    metadata: dict[str, Any] | None = field(default_factory=HashMap)
     full_name: str | None = None
     email: str | None = None
     enabled: bool = True
@@ -138,7 +138,7 @@ class User:
         if not self.internal:
             _UserBody(
                 roles=self.roles,
-                metadata={} if self.metadata is None else self.metadata,
+                metadata=HashMap() if self.metadata is None else self.metadata,
                 full_name=self.full_name,
                 email=self.email,
                 enabled=self.enabled,

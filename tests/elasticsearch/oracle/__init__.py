@@ -28,11 +28,12 @@ class Oracle:
     def __init__(self, name: str, version: str = NEWEST_8) -> None:
         source = JAVA / f"{name}.java"
         lib = jars(version)
-        classes = CACHE / "oracle" / version / f"{name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
+        sources = b"".join(file.read_bytes() for file in sorted(JAVA.glob("*.java")))
+        classes = CACHE / "oracle" / version / f"{name}-{hashlib.sha256(sources).hexdigest()[:16]}"
         if not classes.exists():
             classes.parent.mkdir(parents=True, exist_ok=True)
             fresh = Path(tempfile.mkdtemp(dir=classes.parent))
-            javac(version, f"{lib}/*", fresh, source)
+            javac(version, f"{lib}/*:{JAVA}", fresh, source)
             os.rename(fresh, classes)
         command = [str(jdk_for(version) / "java"), "-Xmx512m", "-Des.path.home=.", "-Dlog4j2.disable.jmx=true"]
         self._process = subprocess.Popen(
@@ -56,9 +57,15 @@ class Oracle:
                 return answer
         raise RuntimeError("the oracle ended")
 
+    def lines(self) -> list[str]:
+        """All that a program prints which asks for nothing: its JSON objects, each with its line end."""
+        printed, _ = self._process.communicate()
+        return [line for line in printed.splitlines(keepends=True) if line.startswith("{")]
+
     def close(self) -> None:
         """End the program."""
-        self._process.communicate()
+        if self._process.poll() is None:
+            self._process.communicate()
 
     def __enter__(self) -> Self:
         return self
