@@ -72,7 +72,7 @@ def simple_query_string(context: Context, params: dict[str, Any]) -> Node:
         lenient=flag(params, "lenient", everything),
         zero_terms="null",
     )
-    kind = check_type("simple_query_string", params.get("type", "best_fields"))
+    kind = check_type("simple_query_string", params.get("type", "most_fields"))
     leaves = _Leaves(
         context, boosts, options, kind, params.get("quote_field_suffix"), flag(params, "analyze_wildcard", False)
     )
