@@ -47,7 +47,7 @@ def cluster_privilege(name: str) -> ClusterPrivilege:
     name = name.lower()
     if is_cluster_action(name):
         return ClusterPrivilege(name, (name + "*",))
-    privilege = CLUSTER_PRIVILEGES.get(name)
+    privilege = CLUSTER_PRIVILEGES.get(name) or NEWER_CLUSTER_PRIVILEGES.get(name)
     if privilege is None:
         raise ElasticsearchException(
             "illegal_argument_exception",
@@ -398,3 +398,17 @@ CLUSTER_PRIVILEGES: dict[str, ClusterPrivilege] = {
         ),
     ),
 }
+
+_PROJECT_READ = ("cluster:monitor/project/*", "cluster:monitor/project_routing/*")
+NEWER_CLUSTER_PRIVILEGES: dict[str, ClusterPrivilege] = {
+    privilege.name: privilege
+    for privilege in (
+        ClusterPrivilege("clone_api_key", ("cluster:admin/xpack/security/api_key/clone*",)),
+        ClusterPrivilege("manage_project_routing", ("cluster:admin/project_routing/*", *_PROJECT_READ)),
+        ClusterPrivilege("manage_reindex", ("cluster:admin/reindex/*", "cluster:monitor/reindex/*")),
+        ClusterPrivilege("monitor_esql", ("cluster:monitor/xpack/esql/*",)),
+        ClusterPrivilege("monitor_reindex", ("cluster:monitor/reindex/*",)),
+        ClusterPrivilege("read_project_routing", _PROJECT_READ),
+    )
+}
+"""Names that 9.5 has and 8.19 has not: understood in descriptors from newer clusters, and not proposed in denials."""

@@ -50,7 +50,7 @@ def index_privilege(name: str) -> IndexPrivilege:
     name = name.lower()
     if is_index_action(name):
         return IndexPrivilege(name, (name + "*",))
-    privilege = INDEX_PRIVILEGES.get(name)
+    privilege = INDEX_PRIVILEGES.get(name) or NEWER_INDEX_PRIVILEGES.get(name)
     if privilege is None:
         known = ",".join(f"{known}=[{known}]" for known in INDEX_PRIVILEGES)
         raise ElasticsearchException(
@@ -258,3 +258,18 @@ INDEX_PRIVILEGES: dict[str, IndexPrivilege] = {
         EVERY_SELECTOR,
     ),
 }
+
+NEWER_INDEX_PRIVILEGES: dict[str, IndexPrivilege] = {
+    privilege.name: privilege
+    for privilege in (
+        IndexPrivilege("create_dataset", ("indices:admin/esql/dataset/put",)),
+        IndexPrivilege("create_view", ("indices:admin/esql/view/put",)),
+        IndexPrivilege("delete_dataset", ("indices:admin/esql/dataset/delete",)),
+        IndexPrivilege("delete_view", ("indices:admin/esql/view/delete",)),
+        IndexPrivilege("manage_dataset", ("indices:admin/esql/dataset/*",)),
+        IndexPrivilege("manage_view", ("indices:admin/esql/view*",)),
+        IndexPrivilege("read_dataset_metadata", ("indices:admin/esql/dataset/get",)),
+        IndexPrivilege("read_view_metadata", ("indices:admin/esql/view/get",)),
+    )
+}
+"""Names that 9.5 has and 8.19 has not: understood in descriptors from newer clusters, and not proposed in denials."""

@@ -127,6 +127,8 @@ class _Parser:
         else:
             high = self.integer() if self.peek("0123456789") else None
         self.expect("}")
+        if high is not None and high < low:
+            raise ValueError(f"invalid repetition range(out of order): {low}..{high}")
         if max(low, high or 0) > MAX_REPEAT:
             raise ValueError(f"repetition of more than [{MAX_REPEAT}] is not supported")
         return low, high
@@ -232,4 +234,4 @@ def _repeated(language: Language, low: int, high: int | None) -> Language:
     optional = languages.EMPTY_WORD
     for _ in range(high - low):
         optional = languages.union([languages.EMPTY_WORD, languages.concat([language, optional])])
-    return languages.NOTHING if high < low else languages.concat([*required, optional])
+    return languages.concat([*required, optional])

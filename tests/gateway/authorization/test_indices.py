@@ -1,0 +1,343 @@
+"""Index requests: which names they come to, and what is refused in which words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.authorization import ClusterMetadata, Grant, IndexAbstraction, Role, authorize, authorize_indices
+from protocol.errors import ElasticsearchException
+from protocol.messages.options import IndicesOptions
+from tests.gateway.authorization.support import CLUSTER, descriptors, entry, key_subject, reader, role
+
+SEARCH = "indices:data/read/search"
+QUERY = "indices:data/read/search[phase/query]"
+GRANTED = "this action is granted by the index privileges [read,all]"
+WHO = "user [alice] with assigned roles [r1] authenticated by API key id [ID] of user [creator]"
+
+
+def clock() -> datetime:
+    return datetime(2024, 3, 9, 22, 30, tzinfo=UTC)
+
+
+def names(who: Role, *expressions: str, action: str = SEARCH, **options: bool) -> list[str]:
+    grant = authorize_indices(who, action, expressions, IndicesOptions(**options), CLUSTER, clock=clock)
+    assert grant.names is not None
+    return list(grant.names)
+
+
+def refusal(who: Role, *expressions: str, action: str = SEARCH, **options: bool) -> ElasticsearchException:
+    with pytest.raises(ElasticsearchException) as caught:
+        authorize_indices(who, action, expressions, IndicesOptions(**options), CLUSTER, clock=clock)
+    return caught.value
+
+
+LOGS = reader("logs*")
+ALL = reader("*")
+
+
+@pytest.mark.parametrize(
+    ("expressions", "options", "expected"),
+    [
+        (["logs-a1"], {}, "logs-a1"),
+        (["logs-a*"], {}, "logs-a1 logs-a2 logs-alias"),
+        (["logs-a*"], {"ignore_aliases": True}, "logs-a1 logs-a2"),
+        (["*"], {}, "logs-a1 logs-a2 logs-alias logs-b1"),
+        (["_all"], {}, "logs-a1 logs-a2 logs-alias logs-b1"),
+        ([], {}, "logs-a1 logs-a2 logs-alias logs-b1"),
+        (["*"], {"expand_hidden": True}, "logs-a1 logs-a2 logs-alias logs-b1 logs-hidden"),
+        (["*"], {"expand_closed": True}, "logs-a1 logs-a2 logs-alias logs-b1 logs-closed"),
+        (["*"], {"expand_open": False, "expand_closed": True}, "logs-alias logs-closed"),
+        (["logs-*", "-logs-a*"], {}, "logs-b1"),
+        (["logs-*", "-logs-a1"], {}, "logs-a2 logs-alias logs-b1"),
+        (["logs-*", "-*"], {}, ""),
+        (["logs-a1", "metr*"], {}, "logs-a1"),
+        (["logs-b1", "logs-*"], {}, "logs-b1 logs-a1 logs-a2 logs-alias"),
+        (["nothing-*"], {}, ""),
+        (["logs-hidden"], {}, "logs-hidden"),
+        (["logs-missing"], {}, "logs-missing"),
+        (["metrics", "logs-a1"], {"ignore_unavailable": True}, "logs-a1"),
+        (["metrics"], {"ignore_unavailable": True}, ""),
+        (["<logs-{now/d}>"], {}, "logs-2024.03.09"),
+        (["<logs-{now/M{uuuu.MM|+02:00}}*>"], {"ignore_unavailable": True}, ""),
+    ],
+)
+def test_names_under_a_role_for_logs(expressions: list[str], options: dict[str, bool], expected: str) -> None:
+    assert names(LOGS, *expressions, **options) == expected.split()
+
+
+def test_what_a_role_for_everything_sees() -> None:
+    visible = "events events-alias logs-a1 logs-a2 logs-alias logs-b1 metrics"
+    assert names(ALL, "*") == visible.split()
+    assert names(ALL, ".ds-*") == [".ds-events-1", ".ds-events-2"]
+    hidden = names(ALL, "*", expand_hidden=True)
+    assert ".ds-events-1" in hidden
+    assert ".fs-events-1" in hidden
+    assert not {".security", ".security-7", "odd-system"} & set(hidden)
+
+
+def test_restricted_indices_need_the_flag() -> None:
+    assert f"{WHO} on restricted indices [.security], {GRANTED}" in str(refusal(ALL, ".security"))
+    assert "on indices [metrics] and restricted indices [.security]" in str(refusal(LOGS, "metrics", ".security"))
+    insider = reader("*", allow_restricted_indices=True)
+    assert names(insider, ".security", "odd-system") == [".security", "odd-system"]
+    assert ".security-7" in names(insider, ".sec*")
+
+
+def test_the_words_of_a_real_remote() -> None:
+    """The text is that of an 8.19.21 remote, as a local 9.5.3 node received it."""
+    error = refusal(LOGS, "foo")
+    assert error.type == "security_exception"
+    assert error.status == 403
+    assert error.reason == f"action [{SEARCH}] towards remote cluster is unauthorized for {WHO} on indices [foo], {GRANTED}"
+
+
+def test_a_name_outside_is_refused_whether_it_exists_or_not() -> None:
+    assert str(refusal(LOGS, "metrics")).replace("metrics", "x") == str(refusal(LOGS, "missing")).replace("missing", "x")
+
+
+def test_only_the_refused_names_are_listed_in_javas_order() -> None:
+    assert "on indices [b,metrics]," in str(refusal(LOGS, "metrics", "logs-a1", "b"))
+    assert "on indices [bar,foo,baz]," in str(refusal(LOGS, "foo", "bar", "baz"))
+
+
+def test_without_any_privilege_for_the_action() -> None:
+    nobody = role(descriptors(entry("*", privileges=["monitor"])))
+    assert refusal(nobody, "logs-*").reason == f"action [{SEARCH}] towards remote cluster is unauthorized for {WHO}, {GRANTED}"
+    assert "on indices [logs-a1]" in str(refusal(nobody, "logs-a1"))
+    shards = "indices:admin/shards/search_shards"
+    assert "on indices [logs-*], this action is granted by the index privileges [view_index_metadata," in str(
+        refusal(nobody, "logs-*", action=shards)
+    )
+    assert " on indices" not in str(refusal(nobody, "*", "-*", action=shards))
+
+
+@pytest.mark.parametrize(("expressions", "name"), [(["nothing*"], "nothing*"), (["logs-*", "x*"], "x*"), (["_all"], "[_all]"), ([], "[]")])
+def test_nothing_to_find_when_that_is_not_allowed(expressions: list[str], name: str) -> None:
+    error = refusal(reader("none-such"), *expressions, allow_no_indices=False)
+    expected = "logs-*" if len(expressions) == 2 else name
+    assert error.type == "index_not_found_exception"
+    assert error.reason == f"no such index [{expected}]"
+    assert error.metadata == {"es.index_uuid": ["_na_"], "es.index": [expected]}
+
+
+def test_selectors() -> None:
+    both = role(descriptors(entry("events", privileges=["read", "read_failure_store"])))
+    assert names(both, "events::failures", "events::data") == ["events::failures", "events"]
+    assert names(both, "*::failures") == ["events::failures"]
+    grant = authorize_indices(both, SEARCH, ["events::failures"], IndicesOptions(), CLUSTER)
+    assert grant.indices == {".fs-events-1"}
+    data = reader("events")
+    assert (
+        "on indices [events::failures], this action is granted by the index privileges [read,all] for data access, "
+        "or by [read_failure_store] for access with the [::failures] selector" in str(refusal(data, "events::failures"))
+    )
+    assert names(data, "*::failures") == []
+    assert names(data, ".fs-events-1", ignore_unavailable=True) == []
+    assert names(role(descriptors(entry("events", privileges=["read_failure_store"]))), ".fs-events-1") == [".fs-events-1"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "options", "kind", "reason"),
+    [
+        (
+            "a::b",
+            {},
+            "invalid_index_name_exception",
+            "Invalid index name [a::b], invalid usage of :: separator, [b] is not a recognized selector",
+        ),
+        (
+            "a::data::data",
+            {},
+            "invalid_index_name_exception",
+            "Invalid index name [a::data::data], Invalid usage of :: separator, only one :: separator is allowed per expression",
+        ),
+        (
+            "a:b::data",
+            {},
+            "invalid_index_name_exception",
+            "Invalid index name [a:b::data], Selectors are not yet supported on remote cluster patterns",
+        ),
+        (
+            "a::data",
+            {"allow_selectors": False},
+            "unsupported_selector_exception",
+            "Index component selectors are not supported in this context but found selector in expression [a::data]",
+        ),
+        (
+            "_all::data",
+            {"allow_selectors": False},
+            "unsupported_selector_exception",
+            "Index component selectors are not supported in this context but found selector in expression [_all::data]",
+        ),
+    ],
+)
+def test_bad_selectors(expression: str, options: dict[str, bool], kind: str, reason: str) -> None:
+    error = refusal(ALL, expression, **options)
+    assert (error.type, error.reason) == (kind, reason)
+
+
+@pytest.mark.parametrize("expression", ["<logs-{now/d>", "<a}>", "<{now+}>", "<{now{zz}}>", "<{now{}}>", "<{now/d{yyyy|No/Where}}>", "<>", ""])
+def test_bad_names_are_refused_with_their_cause(expression: str) -> None:
+    error = refusal(ALL, expression)
+    assert error.status == 403
+    assert error.reason == f"action [{SEARCH}] towards remote cluster is unauthorized for {WHO}, {GRANTED}"
+    assert error.cause is not None
+    assert error.cause.type in ("parse_exception", "illegal_argument_exception")
+
+
+def test_a_minus_before_any_wildcard_is_part_of_the_name() -> None:
+    assert names(ALL, "-logs-a1") == ["-logs-a1"]
+    assert "on indices [-metrics]" in str(refusal(LOGS, "-metrics"))
+
+
+def test_data_streams_cover_their_indices() -> None:
+    events = reader("events")
+    assert names(events, ".ds-events-1") == [".ds-events-1"]
+    assert names(events, "*") == ["events"]
+    assert names(events, "*", expand_hidden=True) == [".ds-events-1", ".ds-events-2", "events"]
+    grant = authorize_indices(events, SEARCH, ["events"], IndicesOptions(), CLUSTER)
+    assert grant.indices == {".ds-events-1", ".ds-events-2"}
+    assert grant.covers(".ds-events-1")
+    assert not grant.covers(".fs-events-1")
+
+
+def test_an_alias_counts_by_its_name() -> None:
+    alias = reader("logs-alias")
+    grant = authorize_indices(alias, SEARCH, ["logs-al*"], IndicesOptions(), CLUSTER)
+    assert grant.names == ("logs-alias",)
+    assert grant.indices == {"logs-a1", "metrics"}
+    assert "on indices [metrics]" in str(refusal(alias, "metrics"))
+
+
+def test_no_match_is_a_grant_of_nothing() -> None:
+    grant = authorize_indices(LOGS, SEARCH, ["x*"], IndicesOptions(), CLUSTER)
+    assert grant.matches_nothing
+    assert grant.indices == frozenset()
+    assert not grant.covers("logs-a1")
+
+
+def test_wildcards_stay_when_they_are_not_expanded() -> None:
+    assert names(ALL, "logs-*", expand_open=False) == ["logs-*"]
+    assert names(ALL, "_all", expand_open=False) == []
+
+
+def test_shard_requests_name_their_indices() -> None:
+    options = IndicesOptions()
+    grant = authorize_indices(LOGS, QUERY, ["logs-alias"], options, CLUSTER, shard_indices=["metrics"])
+    assert grant.names == ("logs-alias",)
+    with pytest.raises(ElasticsearchException, match=r"on indices \[logs-a1\]"):
+        authorize_indices(LOGS, QUERY, ["logs-a1"], options, CLUSTER, shard_indices=["metrics"])
+    for expressions, problem in (
+        ([], "requires explicit index names, but none were provided"),
+        (["_all"], "does not support accessing all indices; the provided index expression [_all] is not allowed"),
+        (["logs-*"], "does not support wildcards; the provided index expression(s) [logs-*] are not allowed"),
+    ):
+        error = refusal(LOGS, *expressions, action=QUERY)
+        assert error.cause is not None
+        assert error.cause.reason == f"the action {QUERY} {problem}"
+
+
+def test_names_of_a_point_in_time_are_taken_as_they_are() -> None:
+    options = IndicesOptions()
+    grant = authorize_indices(LOGS, SEARCH, ["logs-a1"], options, CLUSTER, point_in_time=True)
+    assert grant.names == ("logs-a1",)
+    assert authorize_indices(LOGS, SEARCH, [], options, CLUSTER, point_in_time=True).matches_nothing
+    with pytest.raises(ElasticsearchException, match="metrics"):
+        authorize_indices(LOGS, SEARCH, ["metrics"], options, CLUSTER, point_in_time=True)
+    with pytest.raises(ElasticsearchException, match="unauthorized"):
+        authorize_indices(LOGS, SEARCH, ["logs-*", "x*"], options, CLUSTER, point_in_time=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "privileges", "allowed"),
+    [
+        ("internal:transport/proxy/indices:data/read/search[phase/query]", ["read_cross_cluster"], True),
+        ("internal:transport/proxy/indices:data/read/search[phase/query]", ["read"], False),
+        ("indices:data/read/msearch", ["read"], True),
+        ("indices:data/read/msearch", ["monitor"], False),
+        ("indices:data/read/esql", ["read_cross_cluster"], True),
+        ("indices:data/read/scroll", ["read"], True),
+        ("indices:data/read/scroll", ["monitor"], False),
+        ("indices:data/read/search[free_context/scroll]", ["monitor"], True),
+        ("indices:data/read/search[clear_scroll_contexts]", ["monitor"], True),
+        ("indices:data/read/get", ["read"], False),
+    ],
+)
+def test_requests_without_names(action: str, privileges: list[str], allowed: bool) -> None:
+    who = role(descriptors(entry("logs*", privileges=privileges)))
+    if allowed:
+        grant = authorize_indices(who, action, None, IndicesOptions(), CLUSTER)
+        assert grant.names is None
+        assert not grant.covers("logs-a1")
+    else:
+        with pytest.raises(ElasticsearchException, match="is unauthorized for"):
+            authorize_indices(who, action, None, IndicesOptions(), CLUSTER)
+
+
+def test_neither_index_nor_cluster_action() -> None:
+    everything = role(descriptors(entry("*", privileges=["all"]), cluster=["all"]))
+    with pytest.raises(ElasticsearchException) as caught:
+        authorize(everything, "internal:cluster/coordination/join")
+    assert caught.value.reason == f"action [internal:cluster/coordination/join] towards remote cluster is unauthorized for {WHO}"
+    with pytest.raises(ElasticsearchException, match="unauthorized"):
+        authorize_indices(everything, "cluster:monitor/state", ["logs-a1"], IndicesOptions(), CLUSTER)
+
+
+RULED: list[dict[str, Any]] = [
+    {"query": {"term": {"team": "a"}}},
+    {"query": '{"match_all":{}}'},
+    {"field_security": {"grant": ["a*"]}},
+    {"field_security": {"grant": ["*"], "except": ["secret"]}},
+    {"field_security": {"grant": []}},
+]
+
+
+@pytest.mark.parametrize("rule", RULED)
+def test_document_and_field_rules_refuse_the_request(rule: dict[str, Any]) -> None:
+    limited = descriptors(entry("logs-a*", **rule))
+    for who in (role(limited), role(descriptors(entry("*")), limited), role(limited, descriptors(entry("*")))):
+        error = refusal(who, "logs-a1")
+        assert error.status == 403
+        assert "document or field level security for indices [logs-a*], which this gateway does not support yet" in str(error)
+        assert "does not support yet" in str(refusal(who, "logs-*"))
+
+
+def test_rules_that_take_nothing_away() -> None:
+    assert names(reader("logs*", field_security={"grant": ["*"]}), "logs-a1") == ["logs-a1"]
+    assert names(reader("logs*", field_security={"grant": ["x", "*"], "except": []}, query=""), "logs-a1") == ["logs-a1"]
+    free = descriptors(entry("logs-a*", query={"match_all": {}}), entry("logs-*"))
+    assert names(role(free), "logs-a1") == ["logs-a1"]
+    other_action = descriptors(entry("logs*"), entry("logs*", privileges=["monitor"], query={"match_all": {}}))
+    assert names(role(other_action), "logs-a1") == ["logs-a1"]
+
+
+def test_the_answer_to_why() -> None:
+    who = role(descriptors(entry("logs*", "x"), name="one"), descriptors(entry("/logs-a./", privileges=["all"]), name="two"))
+    grant = authorize_indices(who, SEARCH, ["logs-a1"], IndicesOptions(), CLUSTER)
+    assert grant.explain() == [
+        f"allowed: {SEARCH}",
+        "  [logs-a1] test: [one] grants [read] on [logs*]",
+        "  [logs-a1] test: [two] grants [all] on [/logs-a./]",
+    ]
+    error = refusal(who, "logs-b1")
+    assert error.explain()[1:] == [  # type: ignore[attr-defined]
+        "  [logs-b1] test: [one] grants [read] on [logs*]",
+        "  [logs-b1] test: nothing grants it",
+    ]
+
+
+def test_a_role_without_sets_allows_nothing() -> None:
+    nothing = Role(key_subject(), ())
+    assert "on indices [logs-a1]" in str(refusal(nothing, "logs-a1"))
+    assert " on indices" not in str(refusal(nothing, "*"))
+
+
+def test_the_listing_follows_the_metadata() -> None:
+    who = reader("logs*")
+    before, after = ClusterMetadata([IndexAbstraction("logs-1")]), ClusterMetadata([IndexAbstraction("logs-2")])
+    options = IndicesOptions()
+    grants: list[Grant] = [authorize_indices(who, SEARCH, ["*"], options, metadata) for metadata in (before, after, before)]
+    assert [grant.names for grant in grants] == [("logs-1",), ("logs-2",), ("logs-1",)]
