@@ -63,3 +63,17 @@ def _write_text(writer: Writer, value: str | None) -> None:
 
 OptionalText = Annotated[str | None, Codec(_read_text, _write_text)]
 """A ``Text`` whose length is -1 where there is none."""
+
+
+def _read_bytes(reader: Reader) -> bytes | None:
+    size = reader.vint()
+    return reader.raw(size - 1) if size else None
+
+
+def _write_bytes(writer: Writer, value: bytes | None) -> None:
+    writer.vint(0 if value is None else len(value) + 1)
+    writer.raw(value or b"")
+
+
+OptionalBytes = Annotated[bytes | None, Codec(_read_bytes, _write_bytes)]
+"""A BytesReference whose length is sent plus one, 0 where there is none."""

@@ -49,7 +49,7 @@ class SearchRequest(Request):
     """What ``now`` is in date math, milliseconds since 1970; -1: the current time."""
     final_reduce: Boolean = wire(when=_is_remote, default=True)
     """False: aggregations are to be returned unreduced, and ``from`` is to be left to who asked."""
-    ccs_minimize_roundtrips: Boolean = False
+    ccs_minimize_roundtrips: Boolean = True
     min_compatible_shard_node: VInt | None = None
     """The id of a release; shards on older nodes are to fail."""
     wait_for_checkpoints: dict[String, list[Long]] = wire(default_factory=dict)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from protocol.exceptions_fields import ShardSearchFailure
 from protocol.messages.aggregations.base import Aggregations
-from protocol.messages.fields import OptionalBoolean, absent
+from protocol.messages.fields import OptionalBoolean, OptionalBytes, absent
 from protocol.messages.hits import SearchHits
-from protocol.schema import Boolean, Bytes, Codec, Int, Long, Message, String, VInt, VLong, enum_codec, wire
+from protocol.schema import Boolean, Codec, Int, Long, Message, String, VInt, VLong, enum_codec, wire
 from protocol.wire import Reader, Writer
 
 
@@ -68,4 +68,4 @@ class SearchResponse(Message):
     took: VLong = 0
     """Milliseconds."""
     skipped_shards: VInt = 0
-    pit_id: Bytes | None = None
+    pit_id: OptionalBytes = None

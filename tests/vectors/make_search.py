@@ -1,6 +1,6 @@
 """Makes search_sources.jsonl.gz: bodies of searches, and what Elasticsearch's own classes make of them.
 
-    python -m tests.vectors.make_search
+python -m tests.vectors.make_search
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ OUT = Path(__file__).parent / "search_sources.jsonl.gz"
 
 Body = dict[str, Any]
 
-FUZZY = [{"fuzziness": value} for value in ("AUTO", "AUTO:2,5", "AUTO:3,6", 0, 1, "2")]
-EXPANSION = [{"prefix_length": 2}, {"max_expansions": 7}, {"fuzzy_transpositions": False}, {"fuzzy_rewrite": "constant_score"}]
-TEXT = [{"analyzer": "standard"}, {"boost": 2.5}, {"boost": 0.1, "_name": "named"}]
-MINIMUM = [{"minimum_should_match": "2<75%"}, {"minimum_should_match": 2}]
-ZERO = [{"zero_terms_query": "all"}, {"zero_terms_query": "none"}]
+FUZZY: list[Body] = [{"fuzziness": value} for value in ("AUTO", "AUTO:2,5", "AUTO:3,6", 0, 1, "2")]
+EXPANSION: list[Body] = [
+    {"prefix_length": 2},
+    {"max_expansions": 7},
+    {"fuzzy_transpositions": False},
+    {"fuzzy_rewrite": "constant_score"},
+]
+TEXT: list[Body] = [{"analyzer": "standard"}, {"boost": 2.5}, {"boost": 0.1, "_name": "named"}]
+MINIMUM: list[Body] = [{"minimum_should_match": "2<75%"}, {"minimum_should_match": 2}]
+ZERO: list[Body] = [{"zero_terms_query": "all"}, {"zero_terms_query": "none"}]
 MULTI_TYPES = ("best_fields", "most_fields", "cross_fields", "phrase", "phrase_prefix", "bool_prefix")
 
 KEYED: dict[str, tuple[str, list[Any], list[Body]]] = {
@@ -66,7 +71,14 @@ KEYED: dict[str, tuple[str, list[Any], list[Body]]] = {
     "fuzzy": (
         "value",
         ["kimchi", 12],
-        [*FUZZY, {"prefix_length": 1}, {"max_expansions": 3}, {"transpositions": False}, {"rewrite": "constant_score"}, {"boost": 2}],
+        [
+            *FUZZY,
+            {"prefix_length": 1},
+            {"max_expansions": 3},
+            {"transpositions": False},
+            {"rewrite": "constant_score"},
+            {"boost": 2},
+        ],
     ),
 }
 
@@ -249,8 +261,17 @@ SOURCES: list[Body] = [
     {"explain": True},
     *(
         {"_source": value}
-        for value in (True, False, "a", ["a", "b.*"], {"includes": ["a"], "excludes": ["a.b"]}, {"excludes": "x"}, {"exclude_vectors": True})
+        for value in (
+            True,
+            False,
+            "a",
+            ["a", "b.*"],
+            {"includes": ["a"], "excludes": ["a.b"]},
+            {"excludes": "x"},
+            {"exclude_vectors": True},
+        )
     ),
+    {"_source": {"exclude_vectors": True}},
     *({"stored_fields": value} for value in ("a", ["a", "b"], "_none_", [])),
     {"docvalue_fields": ["a", {"field": "d", "format": "yyyy"}]},
     {"fields": ["*", {"field": "d", "format": "yyyy"}, {"field": "e", "include_unmapped": True}]},
@@ -318,13 +339,13 @@ def bodies() -> Iterator[Body]:
             yield {"query": {name: {"field": {parameter: values[0], **more}}}}
     for bounds in RANGES:
         yield {"query": {"range": {"field": bounds}}}
-    for name, text, variants in (
+    for kind, text, variants in (
         ("multi_match", "hello world", MULTI_MATCH),
         ("query_string", "a AND (b OR c:d~)", QUERY_STRING),
         ("simple_query_string", '"a b" +c -d', SIMPLE_QUERY_STRING),
     ):
-        for options in variants:
-            yield {"query": {name: {"query": text, **options}}}
+        for variant in variants:
+            yield {"query": {kind: {"query": text, **variant}}}
     for query in QUERIES:
         yield {"query": query}
     yield from SOURCES
