@@ -14,16 +14,26 @@ from typing import Final, NamedTuple
 MAX_TOKEN_LENGTH: Final = 255
 """Longer tokens are cut into pieces of this length (the default of the standard and whitespace tokenizers)."""
 
-# One token of the standard tokenizer. Ideographs and hiragana stand alone; katakana keep together; all else is letters and digits, joined
-# over an apostrophe, full stop, colon or middle dot between letters, and over a comma, full stop, semicolon or apostrophe between digits.
-# Underscores join, but make no token without a letter or digit.
-_ALONE = "\u2e80-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+# One token of the standard tokenizer. Ideographs and hiragana stand alone; katakana keep together; all else is letters and digits,
+# joined over an apostrophe, full stop, colon or middle dot between letters, and over a comma, full stop, semicolon or apostrophe
+# between digits. Underscores join, but make no token without a letter or digit. Marks belong to what they follow.
+_ALONE = (
+    "\u2e80-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003fffd"
+)
 _KATAKANA = "\u3031-\u3035\u309b\u309c\u30a0-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u32d0-\u32fe\u3300-\u3357\uff66-\uff9d"
-_EXTEND = "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20f0\ufe00-\ufe0f\ufe20-\ufe2f\u00ad"
+_EXTEND = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
+    "\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20f0"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\u00ad"
+)
 _WORD = rf"(?:[^\W_{_ALONE}{_KATAKANA}][{_EXTEND}]*)"
 _LETTER = rf"[^\W\d_{_ALONE}{_KATAKANA}]"
-_JOIN = rf"(?:(?<={_LETTER})['.:\u00b7\u2018\u2019\u2024\ufe52\uff07\uff0e](?={_LETTER})|(?<=\d)[.,;'\u2018\u2019\u2024\u066c\uff0c\uff0e](?=\d))"
-_EMOJI = r"(?:[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\U0001f300-\U0001f6ff\U0001f900-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*(?:\u200d[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*)*)"
+_BETWEEN_LETTERS = r"['.:\u00b7\u2018\u2019\u2024\ufe52\uff07\uff0e]"
+_BETWEEN_DIGITS = r"[.,;'\u2018\u2019\u2024\u066c\uff0c\uff0e]"
+_JOIN = rf"(?:(?<={_LETTER}){_BETWEEN_LETTERS}(?={_LETTER})|(?<=\d){_BETWEEN_DIGITS}(?=\d))"
+_PICTURE = r"[\u2600-\u27bf\U0001f300-\U0001f6ff\U0001f900-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*"
+_EMOJI = rf"(?:[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTURE}(?:\u200d{_PICTURE})*)"
 _STANDARD = re.compile(
     rf"_*(?:{_WORD}(?:_*{_WORD}|{_JOIN}{_WORD})*_*)"
     rf"|[{_KATAKANA}][{_KATAKANA}{_EXTEND}_]*"

@@ -58,7 +58,10 @@ def refused(reason: str) -> ElasticsearchException:
 
 
 def parse_mappings(mappings: dict[str, Any]) -> Mapping:
-    """The mapping of a create-index body's ``mappings``. Raises ElasticsearchException (mapper_parsing_exception, illegal_argument_exception)."""
+    """The mapping of a create-index body's ``mappings``.
+
+    Raises ElasticsearchException (mapper_parsing_exception, illegal_argument_exception).
+    """
     for key, value in mappings.items():
         if key in ("_source", "_routing") and value in ({}, {"enabled": True}, {"required": False}):
             continue

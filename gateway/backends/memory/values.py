@@ -117,7 +117,7 @@ def decimal_parser(field: FieldType) -> Callable[[Any], float | None]:
     label = "scaled_float" if field.type == "scaled_float" else field.type
 
     def parse(value: Any) -> float | None:
-        if type(value) is not float:
+        if not isinstance(value, float):
             if isinstance(value, bool):
                 raise MalformedValueError(
                     f"Current token (VALUE_{str(value).upper()}) not numeric, can not use numeric value accessors",
@@ -131,12 +131,13 @@ def decimal_parser(field: FieldType) -> Callable[[Any], float | None]:
                 value = java_float(value)
             else:
                 value = float(value)
+        number: float = value
         if not math.isfinite(value) or abs(value) >= limit:
             shown = text_of(value) if label in ("double", "scaled_float") or not math.isfinite(value) else "Infinity"
             raise MalformedValueError(
                 f"[{label}] supports only finite values, but got [{'-' if value < 0 and shown[0] != '-' else ''}{shown}]"
             )
-        return value
+        return number
 
     return parse
 

@@ -145,12 +145,12 @@ def _nullable(language: Language) -> bool:
     if tag in ("empty", "star"):
         return True
     if tag == "then":
-        return _nullable(language[1]) and _nullable(language[2])  # type: ignore[arg-type]
+        return _nullable(language[1]) and _nullable(language[2])
     if tag == "or":
         return any(map(_nullable, language[1]))  # type: ignore[call-overload]
     if tag == "and":
         return all(map(_nullable, language[1]))  # type: ignore[call-overload]
-    return tag == "not" and not _nullable(language[1])  # type: ignore[arg-type]
+    return tag == "not" and not _nullable(language[1])
 
 
 @lru_cache(maxsize=1 << 16)
@@ -162,15 +162,15 @@ def _derive(language: Language, code: int) -> Language:
     if tag == "then":
         first, second = language[1], language[2]
         after = _then(_derive(first, code), second)  # type: ignore[arg-type]
-        return either([after, _derive(second, code)]) if _nullable(first) else after  # type: ignore[arg-type]
+        return either([after, _derive(second, code)]) if _nullable(first) else after
     if tag == "star":
-        return _then(_derive(language[1], code), language)  # type: ignore[arg-type]
+        return _then(_derive(language[1], code), language)
     if tag == "or":
         return either([_derive(part, code) for part in language[1]])  # type: ignore[attr-defined]
     if tag == "and":
         return both([_derive(part, code) for part in language[1]])  # type: ignore[attr-defined]
     if tag == "not":
-        return complement(_derive(language[1], code))  # type: ignore[arg-type]
+        return complement(_derive(language[1], code))
     return NOTHING
 
 

@@ -151,33 +151,27 @@ def _ceil(given: float) -> int:
 
 
 def _decimals_between(context: Context, field: FieldType, bounds: Bounds) -> Node:
-    low = None if bounds.low is None else float(query_number(bounds.low))
-    high = None if bounds.high is None else float(query_number(bounds.high))
+    low = -math.inf if bounds.low is None else float(query_number(bounds.low))
+    high = math.inf if bounds.high is None else float(query_number(bounds.high))
+    include_low = bounds.include_low or bounds.low is None
+    include_high = bounds.include_high or bounds.high is None
     if not context.here(field):
         return context.nothing()
     column = context.column(field)
     values = column.values
     if field.type == "scaled_float":
-        # ScaledFloatFieldMapper compares on the scale: the bounds move inwards to whole steps.
+        # ScaledFloatFieldMapper compares on the scale, where an excluded bound is the next double.
         values = np.rint(values * field.scaling_factor)
-        if low is not None:
-            low = math.ceil((low if bounds.include_low else math.nextafter(low, math.inf)) * field.scaling_factor)
-        if high is not None:
-            high = math.floor((high if bounds.include_high else math.nextafter(high, -math.inf)) * field.scaling_factor)
+        low = (low if include_low else math.nextafter(low, math.inf)) * field.scaling_factor
+        high = (high if include_high else math.nextafter(high, -math.inf)) * field.scaling_factor
         include_low = include_high = True
-    else:
-        kind: Any = {"float": np.float32, "half_float": np.float16}.get(field.type, np.float64)
+    elif field.type != "double":
         with np.errstate(over="ignore"):
-            low = None if low is None else float(kind(low))
-            high = None if high is None else float(kind(high))
-        include_low, include_high = bounds.include_low, bounds.include_high
+            low, high = (float(np.float32(end) if field.type == "float" else np.float16(end)) for end in (low, high))
 
     def find() -> Matches:
-        chosen = np.ones(len(values), np.bool_)
-        if low is not None:
-            chosen &= values >= low if include_low else values > low
-        if high is not None:
-            chosen &= values <= high if include_high else values < high
-        return Matches(context.size, mask=column.mask_of(chosen))
+        above = values >= low if include_low else values > low
+        below = values <= high if include_high else values < high
+        return Matches(context.size, mask=column.mask_of(above & below))
 
     return context.filter(find)

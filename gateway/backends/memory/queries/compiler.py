@@ -1,7 +1,7 @@
 """From a REST query to the tree that is executed: the registry of query types, their options, and what they need to know.
 
-A query type is a function decorated with `query`; its module is imported by this package. The decorator says which options there are, so that an
-unknown one is refused by name.
+A query type is a function decorated with `query` or `field_query`; its module is imported by this package. The decorator says which
+options there are, so that an unknown one is refused by name.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ CompileField = Callable[[Context, str, dict[str, Any]], Node]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A query type. With ``short``, it is on one field, ``{field: {...}}`` or ``{field: value}``, where the value is the option ``short``."""
+    """A query type. With ``short`` it is on one field, ``{field: {...}}`` or ``{field: value}``; the value then is that option."""
 
     name: str
     options: frozenset[str]
@@ -170,9 +170,7 @@ class Kind:
     def _wrong_fields(self, fields: list[str]) -> ElasticsearchException:
         if not fields:
             return illegal("field name is null or empty")
-        return parsing(
-            f"[{self.name}] query doesn't support multiple fields, found [{fields[0]}] and [{fields[1]}]"
-        )
+        return parsing(f"[{self.name}] query doesn't support multiple fields, found [{fields[0]}] and [{fields[1]}]")
 
 
 _KINDS: Final[dict[str, Kind]] = {}

@@ -15,7 +15,6 @@ from gateway.backends.memory.queries.nodes import Bool, Constant, Node
 from gateway.backends.memory.queries.query_values import boolean, stored_number
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
 from gateway.backends.memory.values import normalizer, parse_address, text_of
-from protocol.errors import ElasticsearchException
 
 _UNSUPPORTED_METADATA: Final = frozenset(
     {"_doc_count", "_field_names", "_ignored", "_ignored_source", "_nested_path", "_seq_no", "_source", "_tier", "_version"}

@@ -188,7 +188,8 @@ def _common(left: Rows, right: Rows) -> Rows:
         return right
     at = np.searchsorted(right, left)
     at[at == len(right)] = 0
-    return left[right[at] == left]
+    common: Rows = left[right[at] == left]
+    return common
 
 
 def _with_sum(found: Matches, parts: Sequence[Matches]) -> Matches:

@@ -22,7 +22,9 @@ MAX_EXPANSIONS: Final = 50
 """How many terms a fuzzy query expands to by default."""
 MAX_REGEX_LENGTH: Final = 1000
 """index.max_regex_length."""
-_CONSTANT_REWRITES: Final = frozenset({"constant_score", "constant_score_auto", "constant_score_blended", "constant_score_boolean"})
+_CONSTANT_REWRITES: Final = frozenset(
+    {"constant_score", "constant_score_auto", "constant_score_blended", "constant_score_boolean"}
+)
 _AUTO: Final = re.compile(r"AUTO(?::(\d+),(\d+))?", re.ASCII | re.IGNORECASE)
 
 
@@ -33,15 +35,15 @@ def check_rewrite(params: dict[str, Any], option: str = "rewrite") -> None:
         raise illegal(f"[{option}] [{rewrite}] is not supported by the in-memory cluster")
 
 
-def automaton_node(context: Context, field: FieldType, language: Callable[[], Language], prefix: str = "", states: int = MAX_STATES) -> Node:
+def automaton_node(
+    context: Context, field: FieldType, language: Callable[[], Language], prefix: str = "", states: int = MAX_STATES
+) -> Node:
     """Rows with a term in a language (made when needed); ``prefix`` is what all its texts begin with."""
     if not context.here(field):
         return context.nothing()
     source = context.postings(field) if field.is_text else context.column(field)
     automaton = Automaton(language(), states)
-    return context.filter(
-        lambda: Matches(context.size, mask=source.any_of(source.dictionary.accepted(automaton, prefix)))
-    )
+    return context.filter(lambda: Matches(context.size, mask=source.any_of(source.dictionary.accepted(automaton, prefix))))
 
 
 def prefix_node(context: Context, field: FieldType, value: str, ignore_case: bool = False) -> Node:

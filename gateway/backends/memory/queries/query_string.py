@@ -197,7 +197,7 @@ class Parser:
             raise self._context.refused(f"Failed to parse query [{self._text[:1024]}]: query is too deeply nested")
         clauses: list[Clause] = []
         only: Node | None = None
-        while self._peek().kind not in (Kind.END, Kind.CLOSE) or not clauses and only is None and self._depth == 1:
+        while True:
             begins = not clauses
             if self._words_follow():
                 self._add_words(clauses, field)
@@ -268,10 +268,7 @@ class Parser:
     def _clause(self, field: str | None) -> Node | None:
         if self._peek().kind in (Kind.TERM, Kind.STAR, Kind.PREFIX, Kind.WILD) and self._peek(1).kind is Kind.COLON:
             name = self._next()
-            if name.kind is Kind.STAR:
-                field = "*"
-            else:
-                field = unescape(name.text)
+            field = "*" if name.kind is Kind.STAR else unescape(name.text)
             self._at += 1
         if self._take(Kind.OPEN):
             node = self._query(field)
@@ -360,7 +357,9 @@ class Parser:
                 if text.startswith(sign) and len(text) > len(sign):
                     bound = text[len(sign) :]
                     low, high = (bound, None) if sign[0] == ">" else (None, bound)
-                    return self._between(field, low, high, include if sign[0] == ">" else True, include if sign[0] == "<" else True)
+                    return self._between(
+                        field, low, high, include if sign[0] == ">" else True, include if sign[0] == "<" else True
+                    )
             found = self._context.field(field)
             if found is not None and found.is_date and self._settings.time_zone is not None:
                 return self._between(field, text, text, True, True)
@@ -386,7 +385,9 @@ class Parser:
         high = None if token.high == "*" else token.high
         return self._between(field, low, high, token.text[0] == "[", token.text[-1] == "]")
 
-    def _between(self, field: str | None, low: str | None, high: str | None, include_low: bool, include_high: bool) -> Node | None:
+    def _between(
+        self, field: str | None, low: str | None, high: str | None, include_low: bool, include_high: bool
+    ) -> Node | None:
         def make(found: FieldType) -> Node:
             check_searchable(found)
             ends = [end if end is None else self._normalized(found, end) for end in (low, high)]

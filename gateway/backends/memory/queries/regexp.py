@@ -233,7 +233,9 @@ class _Parser:
             raise self._error(f"expected '>' at position {len(self._text)}")
         low, dash, high = self._text[self._at : end].partition("-")
         self._at = end + 1
-        if not (dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit() and len(low) < 10 and len(high) < 10):
+        if not (
+            dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit() and len(low) < 10 and len(high) < 10
+        ):
             raise self._error(f"interval syntax error at position {end}")
         if int(low) > int(high):
             low, high = high, low
@@ -241,9 +243,7 @@ class _Parser:
             return _decimals(low, high)
         # Without a fixed width, leading zeros may precede the number.
         parts = [
-            _decimals(
-                low if width == len(low) else "1" + "0" * (width - 1), high if width == len(high) else "9" * width
-            )
+            _decimals(low if width == len(low) else "1" + "0" * (width - 1), high if width == len(high) else "9" * width)
             for width in range(len(low), len(high) + 1)
         ]
         return automaton.sequence([automaton.repeat(automaton.char("0"), 0, None), automaton.either(parts)])

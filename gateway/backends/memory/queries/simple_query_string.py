@@ -73,9 +73,7 @@ def simple_query_string(context: Context, params: dict[str, Any]) -> Node:
         zero_terms="null",
     )
     kind = check_type("simple_query_string", params.get("type", "most_fields"))
-    leaves = _Leaves(
-        context, boosts, options, kind, params.get("quote_field_suffix"), flag(params, "analyze_wildcard", False)
-    )
+    leaves = _Leaves(context, boosts, options, kind, params.get("quote_field_suffix"), flag(params, "analyze_wildcard", False))
     text = str(text)
     if text.strip() == "*":
         return context.everything()
@@ -115,7 +113,9 @@ class _Leaves:
         boosts = self.boosts
         if self.quote_suffix:
             mapped = self.context.field
-            boosts = {name + self.quote_suffix if mapped(name + self.quote_suffix) else name: boost for name, boost in boosts.items()}
+            boosts = {
+                name + self.quote_suffix if mapped(name + self.quote_suffix) else name: boost for name, boost in boosts.items()
+            }
         return combined(self.context, boosts, text, "phrase", replace(self.options, slop=slop))
 
     def fuzzy(self, text: str, edits: int) -> Node:

@@ -18,7 +18,8 @@ def sloppy_frequency(
     equal terms apart from different ones."""
     cursor = [0] * len(positions)
     twins = [
-        [other for other in range(len(terms)) if other != one and set(terms[other]) & set(terms[one])] for one in range(len(terms))
+        [other for other in range(len(terms)) if other != one and set(terms[other]) & set(terms[one])]
+        for one in range(len(terms))
     ]
     if not _spread(cursor, positions, places, twins):
         return np.float32(0)
@@ -58,9 +59,7 @@ def _advance(
             return True
 
 
-def _spread(
-    cursor: list[int], positions: Sequence[Sequence[int]], places: Sequence[int], twins: Sequence[Sequence[int]]
-) -> bool:
+def _spread(cursor: list[int], positions: Sequence[Sequence[int]], places: Sequence[int], twins: Sequence[Sequence[int]]) -> bool:
     """Puts equal terms of the phrase on different positions to start with; False when there are too few."""
     for k in range(len(positions)):
         taken = {positions[twin][cursor[twin]] + places[twin] for twin in twins[k] if twin < k}
