@@ -12,8 +12,8 @@ from typing import Annotated
 from protocol.errors import WireError
 from protocol.exceptions import ExceptionField
 from protocol.messages.common import Request
-from protocol.messages.fields import absent
 from protocol.messages.options import IndicesOptions
+from protocol.messages.queries import AnyQuery
 from protocol.schema import Boolean, Byte, Codec, Long, Message, String, codec_of, enum_codec, wire
 from protocol.values import GenericMap, HashMap
 from protocol.versions import Feature
@@ -34,7 +34,7 @@ class FieldCapsRequest(Request):
     options: IndicesOptions
     merge_results: Boolean = True
     include_unmapped: Boolean = False
-    index_filter: Annotated[None, absent("[index_filter]")] = None
+    index_filter: AnyQuery | None = None
     now: Long | None = None
     runtime_fields: GenericMap = wire(default_factory=HashMap)
     filters: list[String] = wire(default_factory=list)

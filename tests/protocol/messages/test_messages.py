@@ -175,6 +175,19 @@ def test_field_capabilities_request_of_a_real_node() -> None:
     assert len(request.encode(TransportVersion(8841031))) == len(request.encode(V_8_19)) - 5
 
 
+def test_field_capabilities_request_with_a_filter() -> None:
+    request = message("field_caps_request:filter")
+    assert request.index_filter == {"range": {"ts": {"gte": "now-1d", "boost": 1.0}}}
+    assert (request.filters, request.types, request.include_unmapped, request.include_empty_fields) == (
+        ["-metadata"],
+        ["keyword", "long"],
+        True,
+        False,
+    )
+    assert request.runtime_fields == {"r": {"type": "long"}}
+    assert request.cluster_alias == ""
+
+
 def test_merged_field_capabilities() -> None:
     caps = message("field_caps_response:merged").fields["n"]["long"]
     assert (caps.searchable, caps.aggregatable, caps.dimension, caps.metric) == (

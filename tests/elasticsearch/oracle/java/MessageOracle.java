@@ -20,6 +20,7 @@ import org.elasticsearch.TransportVersion;
 import org.elasticsearch.action.fieldcaps.FieldCapabilities;
 import org.elasticsearch.action.fieldcaps.FieldCapabilitiesFailure;
 import org.elasticsearch.action.fieldcaps.FieldCapabilitiesIndexResponse;
+import org.elasticsearch.action.fieldcaps.FieldCapabilitiesRequest;
 import org.elasticsearch.action.fieldcaps.FieldCapabilitiesResponse;
 import org.elasticsearch.action.fieldcaps.IndexFieldCapabilities;
 import org.elasticsearch.common.Strings;
@@ -37,6 +38,7 @@ import org.elasticsearch.common.xcontent.XContentHelper;
 import org.elasticsearch.cluster.ClusterModule;
 import org.elasticsearch.index.IndexMode;
 import org.elasticsearch.index.mapper.TimeSeriesParams;
+import org.elasticsearch.index.query.QueryBuilders;
 import org.elasticsearch.protocol.xpack.XPackInfoRequest;
 import org.elasticsearch.protocol.xpack.XPackInfoResponse;
 import org.elasticsearch.protocol.xpack.license.LicenseStatus;
@@ -193,6 +195,12 @@ public class MessageOracle {
             "field_caps_response:merged",
             base64(bytes(new FieldCapabilitiesResponse(new String[] { "a", "b" }, Map.of("n", Map.of("long", merged)))::writeTo))
         );
+        FieldCapabilitiesRequest caps = new FieldCapabilitiesRequest().fields("msg", "k*").indices("logs-*", "metrics");
+        caps.setMergeResults(false);
+        caps.includeUnmapped(true).filters("-metadata").types("keyword", "long").includeEmptyFields(false);
+        caps.indexFilter(QueryBuilders.rangeQuery("ts").gte("now-1d"));
+        caps.runtimeFields(Map.of("r", Map.of("type", "long")));
+        samples.put("field_caps_request:filter", base64(bytes(caps::writeTo)));
         XPackInfoRequest info = new XPackInfoRequest();
         info.setVerbose(true);
         info.setCategories(EnumSet.of(XPackInfoRequest.Category.LICENSE, XPackInfoRequest.Category.FEATURES));
