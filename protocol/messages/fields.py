@@ -10,7 +10,7 @@ from protocol.wire import Reader, Writer
 
 
 def absent(feature: str) -> Codec[None]:
-    """The codec of an optional value that is never there; reading one raises UnsupportedError with its name."""
+    """The codec of an optional value or a flag that is never there; reading one raises UnsupportedError with its name."""
 
     def read(reader: Reader) -> None:
         if reader.boolean():

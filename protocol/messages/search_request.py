@@ -13,6 +13,9 @@ from protocol.schema import Boolean, Codec, Long, String, VInt, VLong, enum_code
 from protocol.wire import Reader, Writer
 
 
+SEARCH = "indices:data/read/search"
+
+
 class SearchType(Enum):
     """Whether term statistics are collected from all shards first."""
 

@@ -61,11 +61,6 @@ def _write_total(writer: Writer, limit: bool | int | None) -> None:
         writer.int32(_ALL_HITS if limit is True else _NO_HITS if limit is False else limit)
 
 
-def _read_flag(reader: Reader) -> None:
-    if reader.boolean():
-        raise UnsupportedError("[profile]")
-
-
 def _read_mappings(reader: Reader) -> None:
     if read_generic(reader) != {}:
         raise UnsupportedError("[runtime_mappings]")
@@ -113,7 +108,7 @@ class SearchSource(RestMessage):
     version: OptionalBoolean = None
     seq_no_primary_term: OptionalBoolean = None
     ext: Annotated[None, HIDDEN, none_of("[ext]")] = None
-    profile: Annotated[None, HIDDEN, Codec(_read_flag, lambda writer, _: writer.boolean(False))] = None
+    profile: Annotated[None, HIDDEN, absent("[profile]")] = None
     search_after: list[GenericValue] | None = None
     slice: Annotated[dict[str, Any], rest_codec(Slice)] | None = None
     collapse: AnyCollapse | None = None
@@ -124,8 +119,8 @@ class SearchSource(RestMessage):
     runtime_mappings: Annotated[None, HIDDEN, Codec(_read_mappings, _write_mappings)] = None
     knn: Annotated[None, HIDDEN, none_of("[knn]")] = None
     rank: Annotated[None, HIDDEN, absent("[rank]")] = None
-    skip_inner_hits: Boolean = False
-    """Not of REST: the groups of ``collapse`` are expanded by who asked, so its ``inner_hits`` are to be left out."""
+    skip_inner_hits: Annotated[None, HIDDEN, absent("[skip_inner_hits]")] = None
+    """Whether nested queries' inner hits are left out; only retrievers set it."""
 
 
 SEARCH_SOURCE = rest_codec(SearchSource)
