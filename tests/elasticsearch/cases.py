@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     name: str
     index: str
     body: dict[str, Any]

@@ -6,6 +6,7 @@ Each local cluster knows its remote clusters by alias: ``KIND_MODEL_MODE``, with
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ import yaml
 
 from certs.files import certificates_to_pem, key_to_pem
 from certs.issue import Identity, make_ca, make_client, make_server
+from gateway.authentication.api_keys import ApiKeyStore
 from gateway.demo.documents import DemoIndex, bulk, indices, write
 from tests.elasticsearch.rig.gateway import Gateway
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
@@ -110,17 +112,14 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         stack.callback(remote.stop)
         remote.launch()
         gateway = _gateway(folder, certificates, made)
-        keys = {("gw", name): gateway.create_key(name, access) for name, access in _KEYS.items()}
+        keys = _gateway_keys(gateway)
         gateway.start()
         stack.callback(gateway.stop)
         remote.wait()
         _fill(remote, [*made, SECRET])
         for name, role in ROLES.items():
             remote.rest("PUT", f"/_security/role/{name}", role)
-        keys |= {
-            ("real", name): remote.rest("POST", "/_security/cross_cluster/api_key", {"name": name, "access": access})
-            for name, access in _KEYS.items()
-        }
+        keys |= _real_keys(remote)
         secrets = {
             f"cluster.remote.{kind}_key_{mode}.credentials": keys[kind, "main"]["encoded"] for kind in KINDS for mode in MODES
         } | {f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"}
@@ -141,6 +140,39 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
 
 
 _KEYS: dict[str, dict[str, Any]] = {"main": ACCESS, "narrow": {"search": [{"names": ["logs-w*"]}]}}
+
+
+BAD_KEYS = ("wrong", "unknown", "expired", "invalidated", "rest")
+"""Keys that do not let anybody in, each for another reason."""
+
+
+def _gateway_keys(gateway: Gateway) -> dict[tuple[str, str], dict[str, Any]]:
+    made = {name: gateway.create_key(name, access) for name, access in _KEYS.items()}
+    made["expired"] = gateway.create_key("expired", ACCESS, "--expiration", "1ms")
+    made["invalidated"] = gateway.create_key("invalidated", ACCESS)
+    gateway.command("keys", "invalidate", made["invalidated"]["id"])
+    with ApiKeyStore(gateway.folder / "data") as store:
+        made["rest"] = store.create("rest", None, type="rest").to_json()
+    return {("gw", name): key for name, key in (made | _spoiled(made["main"])).items()}
+
+
+def _real_keys(remote: Node) -> dict[tuple[str, str], dict[str, Any]]:
+    path = "/_security/cross_cluster/api_key"
+    made = {name: remote.rest("POST", path, {"name": name, "access": access}) for name, access in _KEYS.items()}
+    made["expired"] = remote.rest("POST", path, {"name": "expired", "access": ACCESS, "expiration": "1ms"})
+    made["invalidated"] = remote.rest("POST", path, {"name": "invalidated", "access": ACCESS})
+    remote.rest("DELETE", "/_security/api_key", {"ids": [made["invalidated"]["id"]]})
+    made["rest"] = remote.rest("POST", "/_security/api_key", {"name": "rest"})
+    return {("real", name): key for name, key in (made | _spoiled(made["main"])).items()}
+
+
+def _spoiled(key: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A good key with another secret, and with another id."""
+    wrong, unknown = f"{key['id']}:{'x' * 22}", f"{'y' * 20}:{key['api_key']}"
+    return {
+        "wrong": key | {"encoded": base64.b64encode(wrong.encode()).decode()},
+        "unknown": key | {"id": "y" * 20, "encoded": base64.b64encode(unknown.encode()).decode()},
+    }
 
 
 def _certificates(folder: Path) -> dict[str, Path]:

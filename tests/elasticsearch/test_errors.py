@@ -1,0 +1,191 @@
+"""Refusals: what a real remote says, the gateway says, by status, type and reason; ids, addresses and names of nodes aside."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from protocol.errors import ElasticsearchException
+from protocol.exceptions import status_of
+from protocol.messages.search_request import SEARCH, SearchRequest
+from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
+from protocol.versions import V_8_19
+from tests.elasticsearch.comparing import differences, normalize
+from tests.elasticsearch.rig.clusters import BAD_KEYS, USER_PASSWORD, Clusters, forget_remote, set_remote
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
+from tests.elasticsearch.rig.raw import RawClient
+
+VERSIONS = pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8])
+CREDENTIALS, SUBJECT_INFO = "_cross_cluster_access_credentials", "_cross_cluster_access_subject_info"
+
+
+def search(clusters: Clusters, version: str, alias: str, expression: str, user: str | None = None, body: Any = None) -> Any:
+    login = ("elastic", "changeme") if user is None else (user, USER_PASSWORD)
+    with clusters.locals[version].client(*login) as client:
+        answer = client.post("/" + expression.replace("R:", f"{alias}:") + "/_search", json=body or {})
+    return {"status": answer.status_code, "body": _without_names(normalize(answer.json(), alias), clusters)}
+
+
+def _without_names(value: Any, clusters: Clusters) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_names(entry, clusters) for key, entry in value.items() if key not in ("index_uuid", "node")}
+    if isinstance(value, list):
+        return [_without_names(entry, clusters) for entry in value]
+    if not isinstance(value, str):
+        return value
+    for key in clusters.keys.values():
+        value = value.replace(key["id"], "KEY")
+    value = re.sub(r"\[(?:remote|gateway)\]", "[NODE]", value)
+    value = re.sub(r"of user \[[\w@-]+\]", "of user [CREATOR]", value)
+    return re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", value)
+
+
+EXPRESSIONS = {
+    "outside": "R:secret",
+    "outside-missing": "R:nowhere",
+    "missing": "R:missing",
+    "several": "R:logs-app-1,R:secret",
+    "missing-of-several": "R:logs-app-1,R:missing",
+    "no-match-not-allowed": "R:missing-*?allow_no_indices=false",
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("model", ["key", "cert"])
+@pytest.mark.parametrize("user", [None, "alice", "bob"])
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_an_index_is_refused_in_the_same_words(clusters: Clusters, version: str, model: str, user: str | None, name: str) -> None:
+    expression, _, parameters = EXPRESSIONS[name].partition("?")
+    expression = f"{expression}/_search?{parameters}" if parameters else expression
+    real = search(clusters, version, f"real_{model}_proxy", expression.replace("/_search", ""), user)
+    ours = search(clusters, version, f"gw_{model}_proxy", expression.replace("/_search", ""), user)
+    assert not (found := list(differences(real, ours))), "\n".join(found)
+
+
+BODIES: dict[str, Any] = {
+    "date": {"query": {"range": {"@timestamp": {"gte": "not a date"}}}},
+    "number": {"query": {"term": {"http.status": "many"}}},
+    "sort-unmapped": {"sort": [{"nowhere": "asc"}]},
+    "sort-text": {"sort": [{"message": "asc"}]},
+    "terms-text": {"aggs": {"x": {"terms": {"field": "message"}}}},
+    "nested": {"query": {"nested": {"path": "nowhere", "query": {"match_all": {}}}}},
+    "window": {"from": 9_999, "size": 100},
+    "query_string": {"query": {"query_string": {"query": "message:(timeout"}}},
+    "ip": {"query": {"term": {"host.ip": "not an address"}}},
+    "boolean": {"query": {"term": {"ok": "perhaps"}}},
+    "phrase-number": {"query": {"match_phrase_prefix": {"http.status": "4"}}},
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("name", BODIES)
+def test_a_search_fails_in_the_same_words(clusters: Clusters, version: str, name: str) -> None:
+    real = search(clusters, version, "real_key_proxy", "R:logs-app-1", body=BODIES[name])
+    ours = search(clusters, version, "gw_key_proxy", "R:logs-app-1", body=BODIES[name])
+    assert not (found := list(differences(real, ours))), "\n".join(found)
+
+
+@VERSIONS
+@pytest.mark.parametrize("name", BAD_KEYS)
+def test_a_bad_key_does_not_connect(clusters: Clusters, version: str, name: str) -> None:
+    answers = []
+    for kind in ("real", "gw"):
+        alias = f"{kind}_{name}"
+        set_remote(
+            clusters.locals[version],
+            alias,
+            {"mode": "proxy", "proxy_address": clusters.address(kind, "key"), "skip_unavailable": False},
+        )
+        answers.append(search(clusters, version, alias, "R:logs-app-1"))
+        forget_remote(clusters.locals[version], alias)
+    real, ours = answers
+    assert real["status"] >= 400
+    assert not (found := list(differences(real, ours))), "\n".join(found)
+
+
+def encoded(clusters: Clusters, kind: str, name: str = "main") -> str:
+    return "ApiKey " + str(clusters.keys[kind, name]["encoded"])
+
+
+def subject_info(authentication: Authentication, *descriptors: bytes) -> str:
+    return SubjectInfo(authentication, list(descriptors)).encode()
+
+
+REALM = RealmRef(node_name="local", name="native1", type="native")
+ALICE = Authentication(User("alice", roles=["r1"]), REALM, version=V_8_19)
+READ_ALL = b'{"_remote_user":{"cluster":[],"indices":[{"names":["*"],"privileges":["all"]}]}}'
+ATTACHED = RealmRef(node_name="local", name="__attach", type="__attach")
+INTERNAL = Authentication(User("_xpack", internal=True), ATTACHED, AuthenticationType.INTERNAL, version=V_8_19)
+
+HEADERS: dict[str, dict[str, str]] = {
+    "no-credentials": {SUBJECT_INFO: subject_info(ALICE, READ_ALL)},
+    "no-subject-info": {CREDENTIALS: "MAIN"},
+    "extra-header": {CREDENTIALS: "MAIN", SUBJECT_INFO: subject_info(ALICE, READ_ALL), "_xpack_security_authentication": "x"},
+    "not-an-api-key": {CREDENTIALS: "Basic abc", SUBJECT_INFO: subject_info(ALICE, READ_ALL)},
+    "internal-user": {CREDENTIALS: "MAIN", SUBJECT_INFO: subject_info(INTERNAL)},
+    "no-descriptors": {CREDENTIALS: "MAIN", SUBJECT_INFO: subject_info(ALICE)},
+    "empty-descriptors": {CREDENTIALS: "MAIN", SUBJECT_INFO: subject_info(ALICE, b"{}")},
+    "foreign-privileges": {CREDENTIALS: "MAIN", SUBJECT_INFO: subject_info(ALICE, b'{"r":{"cluster":[],"run_as":["bob"]}}')},
+    "unknown-privilege": {
+        CREDENTIALS: "MAIN",
+        SUBJECT_INFO: subject_info(ALICE, b'{"r":{"indices":[{"names":["*"],"privileges":["nonsense"]}]}}'),
+    },
+    "five-sets": {
+        CREDENTIALS: "MAIN",
+        SUBJECT_INFO: subject_info(ALICE, *[READ_ALL] * 4, b'{"r":{"indices":[{"names":["x"],"privileges":["read"]}]}}'),
+    },
+    **{name: {CREDENTIALS: name, SUBJECT_INFO: subject_info(ALICE, READ_ALL)} for name in BAD_KEYS},
+}
+CLOSED = {"no-credentials", "not-an-api-key", *BAD_KEYS}
+"""Refused by their header: the connection is closed after the answer."""
+
+
+def ask(clusters: Clusters, kind: str, headers: dict[str, str], index: str) -> tuple[Any, bool]:
+    """What a hand-made client is told, and whether the connection is closed after."""
+    certificates = clusters.folder / "certificates"
+    sent = dict(headers)
+    if sent.get(CREDENTIALS) == "MAIN":
+        sent[CREDENTIALS] = encoded(clusters, kind)
+    elif sent.get(CREDENTIALS) in BAD_KEYS:
+        sent[CREDENTIALS] = encoded(clusters, kind, sent[CREDENTIALS])
+    with RawClient(clusters.address(kind, "key"), certificates / "ca.crt") as client:
+        client.shake_hands()
+        payload = SearchRequest(indices=[index], source={"size": 0}).encode(V_8_19)
+        answer = client.call(SEARCH, payload, sent)
+        assert isinstance(answer, ElasticsearchException), "it was allowed"
+        return _shown(answer, clusters), _answers_a_ping(client)
+
+
+def _answers_a_ping(client: RawClient) -> bool:
+    try:
+        client.socket.sendall(b"ES\xff\xff\xff\xff")
+        return client.receive() is not None
+    except (TimeoutError, OSError):
+        return False
+
+
+def _shown(error: ElasticsearchException, clusters: Clusters) -> Any:
+    """An exception inside its transport wrapper, as a tree of what a user sees."""
+    while error.type == "remote_transport_exception" and error.cause is not None:
+        error = error.cause
+    shown = {"type": error.type, "reason": error.reason, "status": status_of(error), "challenged": sorted(error.headers)}
+    if error.cause is not None:
+        shown["cause"] = _shown(error.cause, clusters)
+    return _without_names(shown, clusters)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_are_refused_in_the_same_words(clusters: Clusters, name: str) -> None:
+    ours, open_still = ask(clusters, "gw", HEADERS[name], "logs-app-1")
+    # A real node's two stages race: the answer may be of either, so it is asked until it has told the one that the gateway tells.
+    answers = []
+    for _ in range(10):
+        real, _ = ask(clusters, "real", HEADERS[name], "logs-app-1")
+        if not (found := list(differences(real, ours))):
+            break
+        answers.append("\n".join(found))
+    else:
+        pytest.fail("\n\n".join(answers[:2]))
+    assert open_still is (name not in CLOSED)
