@@ -12,7 +12,6 @@ from protocol.messages.search_source import SEARCH_SOURCE
 from protocol.schema import Boolean, Codec, Long, String, VInt, VLong, enum_codec, wire
 from protocol.wire import Reader, Writer
 
-
 SEARCH = "indices:data/read/search"
 
 SEARCH = "indices:data/read/search"
