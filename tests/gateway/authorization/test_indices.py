@@ -114,7 +114,9 @@ def test_without_any_privilege_for_the_action() -> None:
     assert " on indices" not in str(refusal(nobody, "*", "-*", action=shards))
 
 
-@pytest.mark.parametrize(("expressions", "name"), [(["nothing*"], "nothing*"), (["logs-*", "x*"], "x*"), (["_all"], "[_all]"), ([], "[]")])
+@pytest.mark.parametrize(
+    ("expressions", "name"), [(["nothing*"], "nothing*"), (["logs-*", "x*"], "x*"), (["_all"], "[_all]"), ([], "[]")]
+)
 def test_nothing_to_find_when_that_is_not_allowed(expressions: list[str], name: str) -> None:
     error = refusal(reader("none-such"), *expressions, allow_no_indices=False)
     expected = "logs-*" if len(expressions) == 2 else name
@@ -179,7 +181,9 @@ def test_bad_selectors(expression: str, options: dict[str, bool], kind: str, rea
     assert (error.type, error.reason) == (kind, reason)
 
 
-@pytest.mark.parametrize("expression", ["<logs-{now/d>", "<a}>", "<{now+}>", "<{now{zz}}>", "<{now{}}>", "<{now/d{yyyy|No/Where}}>", "<>", ""])
+@pytest.mark.parametrize(
+    "expression", ["<logs-{now/d>", "<a}>", "<{now+}>", "<{now{zz}}>", "<{now{}}>", "<{now/d{yyyy|No/Where}}>", "<>", ""]
+)
 def test_bad_names_are_refused_with_their_cause(expression: str) -> None:
     error = refusal(ALL, expression)
     assert error.status == 403

@@ -57,7 +57,10 @@ def test_index_privileges_that_grant(action: str, privileges: str) -> None:
         ("cluster:monitor/xpack/info", "cross_cluster_replication,cross_cluster_search,monitor,manage,all"),
         ("cluster:internal/remote_cluster/handshake", "cross_cluster_replication,cross_cluster_search,manage,all"),
         ("cluster:internal/remote_cluster/nodes", "cross_cluster_replication,cross_cluster_search,manage,all"),
-        ("cluster:monitor/xpack/enrich/esql/resolve_policy", "cross_cluster_search,monitor_enrich,manage_enrich,monitor,manage,all"),
+        (
+            "cluster:monitor/xpack/enrich/esql/resolve_policy",
+            "cross_cluster_search,monitor_enrich,manage_enrich,monitor,manage,all",
+        ),
         ("cluster:internal:data/read/esql/exchange", "cross_cluster_search,manage,all"),
         ("cluster:admin/xpack/security/user/has_privileges", "read_ccr,read_security,manage_ccr,manage_security,all"),
         ("cluster:admin/xpack/connector/secret/get", "read_connector_secrets,manage,all"),
