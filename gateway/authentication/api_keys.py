@@ -190,7 +190,7 @@ class ApiKeyStore:
         record = self._database.load(key_id)
         return record.key if record else None
 
-    def keys(self) -> list[ApiKey]:
+    def all_keys(self) -> list[ApiKey]:
         """All keys, invalid and expired ones too, in the order of their creation."""
         return [record.key for record in self._database.all()]
 

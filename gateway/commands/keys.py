@@ -69,7 +69,7 @@ def list_keys(active: bool, name: str | None, config: Path) -> None:
     """Show all keys, in the order of their creation."""
     now = time.time_ns() // 1_000_000
     with _store(config) as store:
-        found = store.keys()
+        found = store.all_keys()
     print_json(
         {
             "api_keys": [
