@@ -79,12 +79,7 @@ def _terms_between(context: Context, field: FieldType, bounds: Bounds) -> Node:
     if not context.here(field):
         return context.nothing()
     source = context.postings(field) if field.is_text else context.column(field)
-
-    def find() -> Matches:
-        span = source.dictionary.between(low, high, bounds.include_low, bounds.include_high)
-        return Matches(context.size, mask=source.any_of(span))
-
-    return context.filter(find)
+    return context.any_of(source, lambda: source.dictionary.between(low, high, bounds.include_low, bounds.include_high))
 
 
 def _addresses_between(context: Context, field: FieldType, bounds: Bounds) -> Node:
@@ -144,7 +139,7 @@ def _integer_bounds(bounds: Bounds) -> tuple[int, int]:
     return max(low, _MIN), min(high, _MAX)
 
 
-def _ceil(given: float) -> int:
+def _ceil(given: int | float) -> int:
     if isinstance(given, float) and not math.isfinite(given):
         return 1 << 70 if given > 0 else -(1 << 70)
     return math.ceil(Decimal(given)) if isinstance(given, float) else given

@@ -112,6 +112,10 @@ class Context:
         """A query whose matches all have the same score."""
         return Filter(self.size, find)
 
+    def any_of(self, source: Column | Postings, find: Callable[[], Any]) -> Node:
+        """The rows that hold any of some terms (numbers in ``source``, found when needed); all have the same score."""
+        return Filter(self.size, lambda: Matches(self.size, mask=source.any_of(find())), terms=lambda: (source, find()))
+
     # Errors
 
     def refused(self, reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:

@@ -124,19 +124,13 @@ def terms_node(context: Context, field: FieldType, values: Sequence[Any]) -> Nod
         if not context.here(field):
             return context.nothing()
         column = context.column(field)
-        return context.filter(
-            lambda: Matches(
-                context.size, mask=column.any_of([found for found in map(column.ordinal, texts) if found is not None])
-            )
-        )
+        return context.any_of(column, lambda: [found for found in map(column.ordinal, texts) if found is not None])
     if field.is_text:
         postings = context.postings(field) if context.here(field) else None
         texts = {text_of(value) for value in values}
         if postings is None:
             return context.nothing()
-        return context.filter(
-            lambda: Matches(context.size, mask=postings.any_of(n for n in map(postings.number, texts) if n is not None))
-        )
+        return context.any_of(postings, lambda: [found for found in map(postings.number, texts) if found is not None])
     if field.is_number:
         wanted = [found for found in (stored_number(field, value) for value in values) if found is not None]
         if not wanted or not context.here(field):

@@ -6,15 +6,16 @@ Scores follow Lucene: sums are taken in float64 and rounded to float32 at each c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory.columns import Mask, Rows
+from gateway.backends.memory.columns import Column, Mask, Rows
 from gateway.backends.memory.matches import Matches
+from gateway.backends.memory.postings import Postings
 from gateway.backends.memory.table import Table
 
 Names = dict[str, Matches]
@@ -39,6 +40,8 @@ class Filter(Node):
     size: int
     find: Callable[[], Matches]
     found: Matches | None = None
+    terms: Callable[[], tuple[Column | Postings, Iterable[int]]] | None = None
+    """Where it finds terms: their column or postings and their numbers there, which is what highlighting marks."""
 
     def matches(self, boost: np.float32, scoring: bool, names: Names) -> Matches:  # noqa: ARG002 - nothing to score or name
         if self.found is None:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from gateway.backends.memory.mapping import FieldType
-from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries.automaton import ANY_STRING, MAX_STATES, Automaton, Language, literal, sequence
 from gateway.backends.memory.queries.compiler import Context, field_query, flag, illegal, parsing, whole
 from gateway.backends.memory.queries.fields import check_metadata, check_searchable, wrong_type
@@ -43,7 +42,7 @@ def automaton_node(
         return context.nothing()
     source = context.postings(field) if field.is_text else context.column(field)
     automaton = Automaton(language(), states)
-    return context.filter(lambda: Matches(context.size, mask=source.any_of(source.dictionary.accepted(automaton, prefix))))
+    return context.any_of(source, lambda: source.dictionary.accepted(automaton, prefix))
 
 
 def prefix_node(context: Context, field: FieldType, value: str, ignore_case: bool = False) -> Node:
@@ -60,7 +59,7 @@ def prefix_node(context: Context, field: FieldType, value: str, ignore_case: boo
     if ignore_case:
         return automaton_node(context, field, lambda: sequence([literal(text, True), ANY_STRING]))
     source = context.postings(field) if field.is_text else context.column(field)
-    return context.filter(lambda: Matches(context.size, mask=source.any_of(source.dictionary.prefixed(text))))
+    return context.any_of(source, lambda: source.dictionary.prefixed(text))
 
 
 def wildcard_node(context: Context, field: FieldType, value: str, ignore_case: bool = False) -> Node:
