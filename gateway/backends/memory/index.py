@@ -26,7 +26,7 @@ class Index:
     """One index. Not safe for writing from several threads; reads after loading are.
 
     ``aliases`` maps each alias to its properties as Elasticsearch's create-index call takes them (``filter``, ``is_hidden``, …).
-    ``settings`` are the flat or nested settings of the create-index call, as they were given.
+    ``settings`` are flat, by full name (``index.hidden``), with texts as values (settings.py).
     """
 
     def __init__(

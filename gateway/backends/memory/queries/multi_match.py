@@ -60,11 +60,7 @@ def resolve_fields(context: Context, fields: Any) -> tuple[Boosts, bool]:
 
 
 def _default_fields(context: Context) -> list[str]:
-    settings = context.index.settings
-    nested = settings.get("index", settings)
-    value = settings.get("index.query.default_field", nested.get("query.default_field"))
-    if value is None:
-        value = (nested.get("query") or {}).get("default_field", ["*"])
+    value = context.index.settings.get("index.query.default_field", "*")
     return value if isinstance(value, list) else [str(value)]
 
 
