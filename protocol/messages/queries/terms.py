@@ -80,6 +80,26 @@ class TermsQuery(Query, name="terms", shows_boost=True):
         return cls(field=fields[0], terms=body[fields[0]], **common)
 
 
+_RELATIONS = ("intersects", "within", "contains")
+
+
+def _read_relation(reader: Reader) -> str:
+    relation = reader.string()
+    if relation not in _RELATIONS:
+        raise WireError(f"[range] query does not support relation [{relation}]")
+    return relation
+
+
+def _write_relation(writer: Writer, relation: str) -> None:
+    if relation.lower() not in _RELATIONS:
+        raise ValueError(f"[range] query does not support relation [{relation}]")
+    writer.string(relation.lower())
+
+
+Relation = Annotated[str, Codec(_read_relation, _write_relation)]
+"""How a range is to lie to the ranges of a range field."""
+
+
 class RangeQuery(Query, name="range", keyed=True, shows_boost=True):
     """On the wire two bounds and whether they are included; in REST ``gt``, ``gte``, ``lt``, ``lte``."""
 
@@ -90,7 +110,7 @@ class RangeQuery(Query, name="range", keyed=True, shows_boost=True):
     include_upper: Annotated[Boolean, HIDDEN] = True
     time_zone: String | None = None
     format: String | None = None
-    relation: String | None = None
+    relation: Relation | None = None
 
     def to_rest(self) -> dict[str, Any]:
         ((field, body),) = super().to_rest().items()

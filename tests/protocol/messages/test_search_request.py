@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gzip
-import json
 from typing import Any
 
 import pytest
@@ -17,15 +15,9 @@ from protocol.messages.common import TaskId, TimeUnit, TimeValue
 from protocol.messages.options import IndicesOptions
 from protocol.messages.search_request import SearchRequest, SearchType
 from protocol.versions import V_8_19
-from tests.protocol.messages.samples import VECTORS, samples
+from tests.protocol.messages.samples import recorded, samples
 
 OPTIONS, REQUESTS = samples("options"), samples("request")
-
-
-def recorded(direction: str) -> list[bytes]:
-    """The payloads of searches that real nodes sent."""
-    with gzip.open(VECTORS / "search_traces.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [bytes.fromhex(line["payload"]) for line in map(json.loads, file) if line["direction"] == direction]
 
 
 TRACES = recorded("request")

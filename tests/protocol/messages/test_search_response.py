@@ -28,8 +28,7 @@ from protocol.messages.hits import (
 from protocol.messages.search_response import SearchResponse
 from protocol.values import BigInteger, ByteNumber, Integer, Long, ShortNumber, Single, plain
 from protocol.versions import V_8_19
-from tests.protocol.messages.samples import samples
-from tests.protocol.messages.test_search_request import recorded
+from tests.protocol.messages.samples import recorded, samples
 
 SAMPLES = samples("response")
 TRACES = recorded("response")

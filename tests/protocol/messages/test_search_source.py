@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gzip
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +16,9 @@ from protocol.messages.queries import QUERY
 from protocol.messages.search_source import SEARCH_SOURCE, SearchSource
 from protocol.versions import V_8_19, TransportVersion
 from protocol.wire import Reader, Writer
+from tests.vectors import read_lines
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "search_sources.jsonl.gz"
-
-
-def load() -> list[dict[str, Any]]:
-    with gzip.open(VECTORS, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-CASES = load()
+CASES = list(read_lines("search_sources.jsonl.gz"))
 DONE = [case for case in CASES if not case["refused"]]
 REFUSED = [case for case in CASES if case["refused"]]
 
