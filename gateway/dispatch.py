@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +15,9 @@ import trio
 
 from gateway.authentication.api_keys import ApiKeyStore
 from gateway.authentication.models import ApiKeyModel, CertificateModel, SecurityModel
-from gateway.authentication.role_files import RoleStore
 from gateway.authorization.authorize import authorize_cluster, authorize_indices
 from gateway.authorization.grant import Grant
+from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
 from gateway.backends import Backend, Call
@@ -39,6 +40,10 @@ log = structlog.get_logger("gateway.dispatch")
 
 MAX_ROLES = 4096
 """Roles kept by the headers they follow from. A local cluster has one for each of its users and keys that are at work."""
+
+
+ROLES_POLL_SECONDS = 1.0
+"""How soon a changed roles file is noticed. Elasticsearch's resource watcher looks every five seconds."""
 
 
 @dataclass(slots=True)
@@ -64,14 +69,14 @@ class Dispatcher:
     in_flight: InFlightBytes
     _closing: ExitStack
     _roles: OrderedDict[tuple[str, ...], Role] = field(default_factory=OrderedDict)
-    _roles_of: tuple[int, int] = (-1, -1)
+    _roles_of: int = -1
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
         """Opens the key store, reads the roles and loads the backend. Raises ConfigError where one of them cannot be had."""
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
-            roles = RoleStore(settings.path.roles)
+            roles = RoleStore.load(settings.path.roles)
             identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
             backend = MemoryBackend.load(settings.backend.memory.load, identity)
             tasks = TaskRegistry()
@@ -97,6 +102,23 @@ class Dispatcher:
         """Tell the clients of an interface to connect there; returns the address."""
         self.cluster_actions.nodes[interface] = self.cluster_actions.identity.discovery_node(host, port)
         return f"{host}:{port}"
+
+    async def watch_roles(self) -> None:
+        """Read the roles file again when it has changed; while it cannot be used, the roles before stay."""
+        path = self.settings.path.roles
+        seen = _stamp(path)
+        while True:
+            await trio.sleep(ROLES_POLL_SECONDS)
+            if (stamp := _stamp(path)) == seen:
+                continue
+            seen = stamp
+            try:
+                self.roles = RoleStore.load(path)
+            except RoleFileError as error:
+                log.error("roles not reloaded", file=str(path), problems=error.problems)
+                continue
+            self._roles.clear()
+            log.info("roles reloaded", file=str(path), roles=self.roles.names())
 
     def check_header(self, header: Header, peer: Peer) -> None:
         """See RequestHandler."""
@@ -147,10 +169,9 @@ class Dispatcher:
     def _role(self, header: Header, peer: Peer) -> Role:
         model = self.models[peer.interface]
         model.check_request(header)
-        current = (self.keys.generation, self.roles.generation)
-        if current != self._roles_of:
+        if self.keys.generation != self._roles_of:
             self._roles.clear()
-            self._roles_of = current
+            self._roles_of = self.keys.generation
         place = (peer.interface, *model.fingerprint(header))
         role = self._roles.get(place)
         if role is None:
@@ -190,6 +211,15 @@ class Dispatcher:
             error=error,
             opaque_id=request.header.request_headers.get("X-Opaque-Id"),
         )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _check_version(version: TransportVersion) -> None:

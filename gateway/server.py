@@ -16,9 +16,10 @@ from typing import Any
 import structlog
 import trio
 
+from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
 from gateway.config import Interface, Settings, remote_cluster_interface, require_interface, transport_interface
 from gateway.connection import Peer, Pump, next_connection_number
-from gateway.dispatch import Dispatcher, Listener
+from gateway.dispatch import Dispatcher
 from gateway.node import RELEASE
 from gateway.tls import expired_certificates, peer_certificate, remote_cluster_server_context, transport_context
 from protocol.connection import ServerConnection
@@ -73,6 +74,7 @@ class Server:
                     for each in bound:
                         serve = partial(trio.serve_listeners, handler_nursery=connections)
                         accepting.start_soon(serve, partial(self._serve, each), list(each.listeners))
+                    accepting.start_soon(self.dispatcher.watch_roles)
                     accepting.start_soon(self._wait_for_signal, accepting.cancel_scope)
                 with trio.move_on_after(self.settings.limits.drain_timeout / 1e9):
                     for drained in [pump.drain() for pump in self._pumps.values()]:
@@ -96,9 +98,9 @@ class Server:
         wanted: list[tuple[str, Interface, ssl.SSLContext | None]] = []
         if settings.remote_cluster_server.enabled:
             context = remote_cluster_server_context(settings)
-            wanted.append((Listener.REMOTE_CLUSTER, remote_cluster_interface(settings), context))
+            wanted.append((REMOTE_CLUSTER, remote_cluster_interface(settings), context))
         if settings.transport_ssl.enabled:
-            wanted.append((Listener.TRANSPORT, transport_interface(settings), transport_context(settings)))
+            wanted.append((TRANSPORT, transport_interface(settings), transport_context(settings)))
         bound = []
         for name, interface, tls in wanted:
             listeners: list[trio.SocketListener] = []

@@ -20,6 +20,11 @@ from gateway.commands.common import config_option, settings_from
 )
 def serve(config: Path, ready_file: Path | None) -> None:
     """Run the gateway until SIGTERM or SIGINT."""
+    run_gateway(config, ready_file)
+
+
+def run_gateway(config: Path, ready_file: Path | None) -> None:
+    """Returns when it has been told to stop. Raises ConfigError and OSError."""
     settings = settings_from(config)
     logs.configure(settings.log.level, settings.log.format)
     # Imported late: the other commands should not wait for numpy and all codecs.

@@ -35,6 +35,9 @@ KINDS = ("real", "gw")
 SOCKETS = {"proxy": 18, "sniff": 6}
 """Sockets per alias: 18 in proxy mode, and in sniff mode six to each node."""
 
+SPARE_ALIASES = ("gw_lz4", "gw_deflate", "gw_restarted")
+"""Not connected at first, with the credential of the gateway's main key."""
+
 ACCESS: dict[str, Any] = {"search": [{"names": ["logs*", "products", "shop", "events", "missing*"]}]}
 """What the main key allows; an index ``secret`` is outside."""
 
@@ -122,7 +125,11 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         keys |= _real_keys(remote)
         secrets = {
             f"cluster.remote.{kind}_key_{mode}.credentials": keys[kind, "main"]["encoded"] for kind in KINDS for mode in MODES
-        } | {f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"}
+        }
+        secrets |= {
+            f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"
+        }
+        secrets |= {f"cluster.remote.{alias}.credentials": keys["gw", "main"]["encoded"] for alias in SPARE_ALIASES}
         locals_ = {version: _local(folder, version, certificates, secrets) for version in versions}
         for node in locals_.values():
             stack.callback(node.stop)
