@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from protocol.errors import WireError
 from protocol.schema import Boolean, Codec, Message, Named, String, VLong, ZLong, enum_codec
@@ -35,11 +35,19 @@ Metadata = Annotated[dict[str, Any] | None, Codec(_read_metadata, GENERIC.write)
 
 
 class InternalAggregation(Message, names=True):
-    """Base of all results of aggregations, partial or final; ``wire_name`` is the type that ``typed_keys`` shows."""
+    """Base of all results of aggregations, partial or final."""
+
+    shown_type: ClassVar[str] = ""
+    """The type that ``typed_keys`` shows, where it is not ``wire_name``."""
 
     name: String
     """The name that the request gave the aggregation."""
     metadata: Metadata = None
+
+    @property
+    def typed_key(self) -> str:
+        """The key of the result in a response with ``typed_keys``: ``sterms#names``."""
+        return f"{self.shown_type or self.wire_name}#{self.name}"
 
 
 Aggregations = list[Named[InternalAggregation]]

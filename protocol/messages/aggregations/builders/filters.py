@@ -59,7 +59,8 @@ _SEPARATOR = "&"
 
 def _read_adjacency(reader: Reader) -> dict[str, Any]:
     size, separator = reader.size(), reader.string()
-    return {"separator": separator, "filters": {reader.string(): QUERY.read(reader) for _ in range(size)}}
+    filters = {reader.string(): QUERY.read(reader) for _ in range(size)}
+    return {"filters": filters} if separator == _SEPARATOR else {"separator": separator, "filters": filters}
 
 
 def _write_adjacency(writer: Writer, body: dict[str, Any]) -> None:
@@ -72,7 +73,7 @@ def _write_adjacency(writer: Writer, body: dict[str, Any]) -> None:
 
 
 class AdjacencyMatrixBuilder(AggregationBuilder, name="adjacency_matrix", alternatives={"matrix": ("separator", "filters")}):
-    """Their number comes before the separator on the wire, and the filters after."""
+    """Buckets of the filters and of each two of them; the separator stands between the names of two."""
 
     matrix: Annotated[dict[str, Any], Codec(_read_adjacency, _write_adjacency)]
 

@@ -34,14 +34,16 @@ class InternalReverseNested(InternalSingleBucket, name="reverse_nested"):
 
 
 class InternalSampler(InternalSingleBucket, name="mapped_sampler"):
-    pass
+    shown_type = "sampler"
 
 
 class UnmappedSampler(InternalSingleBucket, name="unmapped_sampler"):
-    pass
+    shown_type = "sampler"
 
 
 class InternalRandomSampler(InternalSingleBucket, name="mapped_random_sampler"):
+    shown_type = "random_sampler"
+
     seed: Int = 0
     probability: Double = 1.0
     shard_seed: Int | None = None

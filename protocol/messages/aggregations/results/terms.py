@@ -52,6 +52,8 @@ class InternalTerms(InternalAggregation):
 class UnmappedTerms(InternalTerms, name="umterms"):
     """The field is in no mapping."""
 
+    shown_type = "sterms"
+
 
 _LAST: Any = wire(when=lambda _message: False, default_factory=list)
 
@@ -123,6 +125,8 @@ class InternalRareTerms(InternalAggregation):
 class UnmappedRareTerms(InternalRareTerms, name="umrareterms"):
     """The field is in no mapping."""
 
+    shown_type = "sterms"
+
 
 class StringRareTermsBucket(Message):
     doc_count: VLong
@@ -155,6 +159,8 @@ class InternalSignificantTerms(InternalAggregation):
 
 class UnmappedSignificantTerms(InternalSignificantTerms, name="umsigterms"):
     """The field is in no mapping."""
+
+    shown_type = "sigsterms"
 
 
 class MappedSignificantTerms(InternalSignificantTerms):
