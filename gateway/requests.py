@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.errors import ElasticsearchException, WireError
+from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
 from protocol.messages.common import Request
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
@@ -85,6 +85,8 @@ def decode(known: KnownAction, action: str, payload: bytes, version: TransportVe
     """The request's message. Raises ElasticsearchException where the payload is not what the action carries."""
     try:
         return known.message.decode(payload, version)
+    except UnsupportedError as error:
+        raise ElasticsearchException("illegal_argument_exception", str(error)) from None
     except WireError as error:
         raise ElasticsearchException(
             "transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}"
