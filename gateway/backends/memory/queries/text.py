@@ -122,6 +122,23 @@ class Phrase(Node):
             high = np.searchsorted(other, near + self.slop, side="right")
             near = near[high > low]
         rows = np.unique(near >> _SHIFT)
+        if len(keys) > 2 or not set(numbered[0][1]).isdisjoint(numbered[1][1]):
+            return self._one_by_one(rows, keys, numbered)
+        wanted = np.zeros(self.postings.rows, np.bool_)
+        wanted[rows] = True
+        left, right = (part[wanted[part >> _SHIFT]] for part in keys)
+        # Where the two stand exactly as in the phrase, the order of Lucene's queue matters: only these rows are read one by one.
+        exact = np.unique(np.intersect1d(left, right) >> _SHIFT)
+        wanted[exact] = False
+        easy = _pair_frequencies(left[wanted[left >> _SHIFT]], right[wanted[right >> _SHIFT]], self.slop)
+        hard = self._one_by_one(exact, [left, right], numbered)
+        found = np.concatenate([easy[0], hard[0]])
+        order = np.argsort(found)
+        return found[order], np.concatenate([easy[1], hard[1]])[order]
+
+    def _one_by_one(
+        self, rows: NDArray[np.int64], keys: list[NDArray[np.int64]], numbered: Sequence[tuple[int, Sequence[int]]]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         bounds = [(np.searchsorted(part, rows << _SHIFT), np.searchsorted(part, (rows + 1) << _SHIFT)) for part in keys]
         low_bits = (1 << _SHIFT) - 1
         spots = [(part & low_bits) - _BIAS for part in keys]
@@ -141,3 +158,19 @@ class Phrase(Node):
         )
         kept = freqs > 0
         return rows[kept].astype(np.int32), freqs[kept]
+
+
+def _pair_frequencies(
+    left: NDArray[np.int64], right: NDArray[np.int64], slop: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """`sloppy_frequency` of two different terms in all rows at once, where they never stand exactly as in the phrase: each change from
+    one term to the other, in the order of positions, is a match."""
+    merged = np.concatenate([left, right])
+    order = np.argsort(merged, kind="stable")
+    merged, of_right = merged[order], (order >= len(left))
+    distance = merged[1:] - merged[:-1]
+    found = (of_right[1:] != of_right[:-1]) & (distance <= slop)
+    found &= merged[1:] >> _SHIFT == merged[:-1] >> _SHIFT
+    rows, inverse = np.unique(merged[1:][found] >> _SHIFT, return_inverse=True)
+    freqs = np.bincount(inverse, weights=np.float32(1) / (distance[found] + 1).astype(np.float32), minlength=len(rows))
+    return rows.astype(np.int32), freqs.astype(np.float32)
