@@ -20,6 +20,7 @@ from protocol.security import Authentication, AuthenticationType, RealmRef, Subj
 from protocol.versions import V_8_19
 from protocol.wire import Reader, Writer
 from tests.elasticsearch.oracle import Oracle
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.vectors import read_lines
 
 NODE = DiscoveryNode(
@@ -127,9 +128,31 @@ MESSAGES: dict[str, list[Message]] = {
 }  # fmt: skip
 
 
+STATUS_IN_9 = {
+    "general_script_exception": 400,
+    "process_cluster_event_timeout_exception": 429,
+    "receive_timeout_transport_exception": 429,
+    "search_timeout_exception": 429,
+    "timeout_exception": 429,
+}
+"""Where a 9.5.3 node answers with another status than an 8.19.21 node, whoever sent the exception."""
+
+UNREADABLE_IN_9 = {
+    "version_mismatch_exception",  # gone
+    "search_context_missing_nodes_exception",  # the id that 8.19 backported it with is another exception's in 9.x
+    "index_format_too_old_exception",  # its message says which Lucene reads it
+}
+
+
+@pytest.fixture(scope="module", params=[NEWEST_8, NEWEST_9])
+def release(peers: None, request: pytest.FixtureRequest) -> str:
+    """The release that is to read what is written here."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def oracle(peers: None) -> Iterator[Oracle]:
-    with Oracle("MessageOracle") as started:
+def oracle(release: str) -> Iterator[Oracle]:
+    with Oracle("MessageOracle", release) as started:
         yield started
 
 
@@ -141,8 +164,10 @@ def ask_exception(oracle: Oracle, exception: ElasticsearchException) -> dict[str
     return answer
 
 
-def test_every_type_of_exception(oracle: Oracle) -> None:
+def test_every_type_of_exception(oracle: Oracle, release: str) -> None:
     for name, kind in KINDS.items():
+        if release == NEWEST_9 and name in UNREADABLE_IN_9:
+            continue
         if name in ("illegal_shard_routing_state_exception", "exception_with_failure_store_status"):
             continue  # the first is not written; REST shows only what the second wraps
         ours = ElasticsearchException(
@@ -154,12 +179,16 @@ def test_every_type_of_exception(oracle: Oracle) -> None:
         assert answer["class"] == f"org.elasticsearch.{kind.java_class}"
         if name == "cluster_block_exception":
             continue  # without blocks it has no status there
-        assert answer["status"] == status_of(ours), name
+        assert answer["status"] == (STATUS_IN_9.get(name) if release == NEWEST_9 and name in STATUS_IN_9 else status_of(ours)), (
+            name
+        )
         assert answer["body"]["error"] == rest_error(ours)["error"], name
 
 
-def test_exceptions_that_were_read(oracle: Oracle) -> None:
+def test_exceptions_that_were_read(oracle: Oracle, release: str) -> None:
     for vector in read_lines("exceptions.jsonl.gz"):
+        if release == NEWEST_9 and vector["body"]["error"]["type"] in UNREADABLE_IN_9:
+            continue
         ours = read_exception(Reader(base64.b64decode(vector["bytes"]), V_8_19))
         answer = ask_exception(oracle, ours)
         assert (answer["body"], answer["status"], answer["class"]) == (vector["body"], vector["status"], vector["class"]), vector[
@@ -196,7 +225,9 @@ def test_headers(oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_messages(oracle: Oracle, name: str) -> None:
+def test_messages(oracle: Oracle, release: str, name: str) -> None:
+    if release == NEWEST_9 and name == "action.admin.cluster.state.ClusterStateRequest":
+        pytest.skip("9.x sends this request to other clusters and has no class that reads it")
     for message in MESSAGES[name]:
         data = message.encode(V_8_19)
         answer = oracle.ask(op="read_message", **{"class": f"org.elasticsearch.{name}"}, bytes=base64.b64encode(data).decode())

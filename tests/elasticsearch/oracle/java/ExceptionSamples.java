@@ -62,7 +62,7 @@ class ExceptionSamples {
         java(samples);
         elasticsearch(samples);
         search(samples);
-        samples.values().forEach(MessageOracle::stackless);
+        samples.values().forEach(MessageSamples::stackless);
         return samples;
     }
 
@@ -90,7 +90,7 @@ class ExceptionSamples {
         samples.put("unregistered", new UnsupportedOperationException("never", cause));
         samples.put("unregistered without message", new RuntimeException());
         IllegalStateException suppressing = new IllegalStateException("outer");
-        suppressing.addSuppressed(MessageOracle.stackless(new IllegalArgumentException("inner")));
+        suppressing.addSuppressed(MessageSamples.stackless(new IllegalArgumentException("inner")));
         samples.put("suppressed", suppressing);
     }
 
@@ -130,11 +130,11 @@ class ExceptionSamples {
         ShardSearchFailure same = new ShardSearchFailure(query, new SearchShardTarget("node-2", new ShardId("logs-1", "uuid-1", 4), "rem"));
         ShardSearchFailure other = new ShardSearchFailure(new EsRejectedExecutionException("full"), new SearchShardTarget("node-1",
             new ShardId("logs-2", "uuid-2", 0), "rem"));
-        MessageOracle.stackless((Exception) other.getCause());
+        MessageSamples.stackless((Exception) other.getCause());
         samples.put("query shard", query);
         samples.put("all shards failed", new SearchPhaseExecutionException("query", "all shards failed", query,
             new ShardSearchFailure[] { first, same, other }));
-        ShardSearchFailure ours = new ShardSearchFailure(MessageOracle.stackless(new IllegalArgumentException("bad value")), TARGET);
+        ShardSearchFailure ours = new ShardSearchFailure(MessageSamples.stackless(new IllegalArgumentException("bad value")), TARGET);
         samples.put("all shards failed by java", new SearchPhaseExecutionException("query", "all shards failed", null, new ShardSearchFailure[] { ours }));
         samples.put("all shards failed by query", new SearchPhaseExecutionException("query", "all shards failed", null, new ShardSearchFailure[] { first }));
         samples.put("no shard left", new SearchPhaseExecutionException("fetch", "", new IllegalStateException("gone"), new ShardSearchFailure[0]));
