@@ -6,13 +6,16 @@ goes under ``rcgateway.``. Secrets are not logged by the code that has them; ``r
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
+import click
 import orjson
 import structlog
 
@@ -62,7 +65,7 @@ _SECRET_NAMES = frozenset(
     }
 )
 _SECRET_TEXT = re.compile(r"\b(ApiKey|Bearer|Basic)\s+[A-Za-z0-9+/=_\-.]{8,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_DEPTH = 4
 
 Event = MutableMapping[str, Any]
@@ -73,6 +76,8 @@ _requests = structlog.get_logger("gateway.requests")
 def configure(level: str = "info", form: Literal["auto", "json", "console"] | str = "auto", stream: TextIO | None = None) -> None:
     """Set structlog up for the process; ``level`` and ``form`` as in the settings ``log.level`` and ``log.format``."""
     stream = stream or sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
     as_json = form == "json" or (form == "auto" and not stream.isatty())
     common: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
@@ -88,12 +93,34 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] | st
     structlog.configure(
         processors=[*common, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Output(stream))),
         cache_logger_on_first_use=False,
     )
     # Bound once: finding the configuration anew for each request would cost more than a request that is not logged should.
     global _requests
     _requests = structlog.get_logger("gateway.requests").bind()
+
+
+class _Output:
+    """A stream that fails quietly: a log whose reader has gone must not take down the requests that it tells of."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._failed = False
+
+    def write(self, text: str) -> None:
+        self._guarded(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._guarded(self._stream.flush)
+
+    def _guarded(self, call: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                click.echo(f"rcgateway: the log cannot be written any more: {error}", err=True)
 
 
 def request_event(
@@ -187,10 +214,20 @@ def _names_secret(name: str) -> bool:
 def _escape(_logger: Any, _method: str, event: Event) -> Event:
     """A name from a request must not steer the terminal."""
     for name, value in event.items():
-        if isinstance(value, str) and name != "exception":
-            event[name] = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
+        if name == "exception":
+            event[name] = "\n".join(map(_escaped, str(value).split("\n")))
+        elif isinstance(value, str):
+            event[name] = _escaped(value)
     return event
 
 
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
 def _render_json(_logger: Any, _method: str, event: Event) -> str:
-    return orjson.dumps(event, default=str).decode("utf-8")
+    try:
+        return orjson.dumps(event, default=str).decode("utf-8")
+    except TypeError:
+        # Names come in UTF-16 and may hold half a character, which UTF-8 has no bytes for; numbers may be longer than 64 bits.
+        return json.dumps(event, default=str)
