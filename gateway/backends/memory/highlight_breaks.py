@@ -26,11 +26,29 @@ _STOP = r"p[peq]*(?:s+(?=U)|ss+(?=l)|s*(?=[oqxD]+[lU]))"
 _TAIL = re.compile(r"p[peq]*s*[oqxD]+$")
 _SENTENCE = re.compile(rf"(?:[^PDtp]|(?!{_STOP})p)*(?:P|Ds*|t[tpeq]*s*P?|{_STOP}|$)")
 
-# Classes of word rules: l letter, e combining mark, d digit, k kanji, K katakana, H hiragana, j kana mark, D danda, p full stop, q quotation
-# mark or apostrophe, m other mark within words, n within numbers, r before numbers, o after numbers, s blank, R and L line ends, c control.
+# Classes of word rules: l letter, e combining mark, d digit, k kanji, K katakana, H hiragana, j kana mark, D danda, p full stop,
+# q quotation mark or apostrophe, m other mark within words, n within numbers, r before numbers, o after numbers, s blank, R and L
+# line ends, c control.
 _WORD_FIXED = {"\u0964": "D", "\u0965": "D", ".": "p", '"': "q", "'": "q", "\u2027": "m", ",": "n", "\u066b": "n", "#": "r"}
-_WORD_FIXED |= {"\u00ad": "m"} | dict.fromkeys("%&\u00a2\u066a\u2030\u2031", "o") | dict.fromkeys("\n\f\u2028\u2029", "L") | {"\r": "R", "\t": "s"}
-_WORD_CATEGORY = {"Mn": "e", "Me": "e", "Cf": "", "Pd": "m", "Pc": "m", "Sc": "r", "Zs": "s", "Mc": "l", "Cc": "c", "Zl": "c", "Zp": "c"}
+_WORD_FIXED |= (
+    {"\u00ad": "m"}
+    | dict.fromkeys("%&\u00a2\u066a\u2030\u2031", "o")
+    | dict.fromkeys("\n\f\u2028\u2029", "L")
+    | {"\r": "R", "\t": "s"}
+)
+_WORD_CATEGORY = {
+    "Mn": "e",
+    "Me": "e",
+    "Cf": "",
+    "Pd": "m",
+    "Pc": "m",
+    "Sc": "r",
+    "Zs": "s",
+    "Mc": "l",
+    "Cc": "c",
+    "Zl": "c",
+    "Zp": "c",
+}
 _WORD_CATEGORY |= dict.fromkeys(("Lu", "Ll", "Lt", "Lm", "Lo"), "l") | dict.fromkeys(("Nd", "Nl", "No"), "d")
 _LET, _DIGIT = "(?:le*)", "(?:de*)"
 _NUMBER = f"(?:{_DIGIT}+(?:[qnp]{_DIGIT}+)*)"

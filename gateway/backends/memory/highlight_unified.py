@@ -1,7 +1,7 @@
 """The unified highlighter: from the places where a query matches a text to the best passages of the text, marked up.
 
-It follows Lucene's UnifiedHighlighter as Elasticsearch sets it up: passages are sentences of at most ``fragment_size`` characters, cut at words
-where a sentence is longer, scored as small documents, and given in the order of the text.
+It follows Lucene's UnifiedHighlighter as Elasticsearch sets it up: passages are sentences of at most ``fragment_size`` characters, cut at
+words where a sentence is longer, scored as small documents, and given in the order of the text.
 """
 
 from __future__ import annotations

@@ -142,13 +142,18 @@ def _compile(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
     return _field_key(criterion, field, index, _column(criterion, field, index), now_millis)
 
 
-def _document_key(name: str, index: Index, reverse: bool) -> SortKey:
-    """Lucene's document numbers: those of a document's nested objects come before its own."""
-    numbers = np.arange(index.rows)
+def document_numbers(index: Index) -> NDArray[np.int64]:
+    """int64[rows]: Lucene's document numbers; a document's nested objects are documents too and come before it."""
+    numbers = np.arange(index.rows, dtype=np.int64)
     for table in list(index.tables.values()):
         if table.rows:
             roots = table.root_rows(np.arange(table.rows, dtype=np.int32))
             numbers += np.cumsum(np.bincount(roots, minlength=index.rows))
+    return numbers
+
+
+def _document_key(name: str, index: Index, reverse: bool) -> SortKey:
+    numbers = document_numbers(index)
     kind = NumberKind(SortFieldType.DOC, Integer, np.int64, 0, 0) if name == "_doc" else LONG
     key = NumberKey(
         name, kind, reverse, 0, lambda rows: (numbers[rows], None), lambda value: _whole(value, name), None, custom=True
@@ -280,9 +285,9 @@ def _number_key(criterion: Criterion, field: FieldType, column: Column, mode: st
     kind = _KINDS[field.type] if numeric is None else _NUMERIC_TYPES[numeric]
     nanos = numeric == "date_nanos" or (numeric is None and field.type == "date_nanos")
     if criterion.format is not None and not field.is_date:
-        if nanos:
-            raise illegal("require a date_time formatter; got [decimal]")
-        raise illegal(f"formatting the sort values of the field [{field.name}] of type [{field.type}] is not supported")
+        if field.type == "boolean":
+            raise illegal(f"Field [{field.name}] of type [boolean] does not support custom formats")
+        raise illegal("require a date_time formatter; got [decimal]")
     pick = picked(column, mode, _conversion(field, kind, numeric))
     own = "double" if field.type == "scaled_float" else field.type
     custom = (
@@ -386,6 +391,11 @@ def check_after(values: Any, keys: list[SortKey] | None) -> list[Any]:
         raise illegal("Sort must contain at least one field.")
     if len(values) != len(keys):
         raise illegal(f"search_after has {len(values)} value(s) but sort has {len(keys)}.")
+    if any(isinstance(value, list | dict) for value in values):
+        raise ElasticsearchException(
+            "parsing_exception",
+            "Expected [VALUE_STRING] or [VALUE_NUMBER] or [VALUE_BOOLEAN] or [VALUE_NULL] but found [START_OBJECT] inside search_after.",
+        )
     for place, (value, key) in enumerate(zip(values, keys, strict=True)):
         if value is None and key.field.type is not SortFieldType.STRING:
             raise illegal(

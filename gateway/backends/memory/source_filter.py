@@ -41,6 +41,11 @@ class SourceFilter:
             self._include_tree = _tree(self.includes) if self.includes else None
             self._exclude_tree = _tree(self.excludes) if self.excludes else None
 
+    @property
+    def filters(self) -> bool:
+        """Whether there is anything to filter."""
+        return not self._empty
+
     def __call__(self, document: dict[str, Any]) -> dict[str, Any]:
         """What is left of a parsed source. The document itself is not changed; what is left may share its parts."""
         if self._empty:

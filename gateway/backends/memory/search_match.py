@@ -1,0 +1,120 @@
+"""Whether a query can match documents of an index at all, judged without searching it (Elasticsearch's can-match phase).
+
+Only what Elasticsearch rewrites to ``match_none`` counts: queries on fields that the index does not have, and ranges of dates that lie
+outside of the index's dates. A query is never judged more narrowly than a shard would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.backends.memory.index import Index
+from gateway.backends.memory.mapping import FieldType
+from gateway.backends.memory.queries import execute
+from gateway.backends.memory.sorting import Criterion
+from protocol.errors import ElasticsearchException
+
+_ON_A_FIELD = frozenset(
+    {"term", "terms", "match", "match_phrase", "match_phrase_prefix", "range", "prefix", "wildcard", "fuzzy", "regexp"}
+)
+_FIELD_OPTIONS = frozenset({"boost", "_name"})
+_LOWER = frozenset({"gt", "gte", "from"})
+_UPPER = frozenset({"lt", "lte", "to"})
+
+
+def can_match(index: Index, query: Mapping[str, Any] | None, now_millis: int) -> bool:
+    """False where the query surely matches nothing in the index."""
+    if not query or len(query) != 1:
+        return True
+    ((name, body),) = query.items()
+    if not isinstance(body, dict):
+        return True
+    if name == "bool":
+        return _bool(index, body, now_millis)
+    if name == "constant_score":
+        return can_match(index, body.get("filter"), now_millis)
+    if name == "match_none":
+        return False
+    if name == "exists":
+        field = str(body.get("field"))
+        return "*" in field or field.startswith("_") or index.field(field) is not None or field in index.mapping.objects
+    if name in _ON_A_FIELD:
+        return _on_a_field(index, name, body, now_millis)
+    return True
+
+
+def _bool(index: Index, body: Mapping[str, Any], now_millis: int) -> bool:
+    for occur in ("must", "filter"):
+        clauses = body.get(occur) or []
+        if not all(can_match(index, clause, now_millis) for clause in (clauses if isinstance(clauses, list) else [clauses])):
+            return False
+    should = body.get("should") or []
+    should = should if isinstance(should, list) else [should]
+    if not should or body.get("must") or body.get("filter") or body.get("must_not"):
+        return True
+    return any(can_match(index, clause, now_millis) for clause in should)
+
+
+def _on_a_field(index: Index, name: str, body: Mapping[str, Any], now_millis: int) -> bool:
+    fields = [key for key in body if key not in _FIELD_OPTIONS]
+    if len(fields) != 1 or fields[0].startswith("_"):
+        return True
+    found = index.field(fields[0])
+    if found is None:
+        return False
+    if name != "range" or not found.is_date or found.nested is not None:
+        return True
+    return _overlaps(index, found, dict(body), now_millis)
+
+
+def _overlaps(index: Index, field: FieldType, body: dict[str, Any], now_millis: int) -> bool:
+    """Whether the range reaches the dates between the index's first and last: each of its ends, alone, must leave a document."""
+    options = next(value for key, value in body.items() if key not in _FIELD_OPTIONS)
+    if not len(index.root.column(field).values):
+        return False
+    if not isinstance(options, dict):
+        return True
+    for ends in (_UPPER, _LOWER):
+        half = {key: value for key, value in options.items() if key not in ends}
+        try:
+            if half.keys() & (_LOWER | _UPPER) and not len(
+                execute(index, {"range": {field.name: half}}, now_millis=now_millis, needs_scores=False)
+            ):
+                return False
+        except ElasticsearchException:
+            return True
+    return True
+
+
+def must_visit_all(aggregations: Mapping[str, Any] | None) -> bool:
+    """Whether aggregations need an index whose documents do not match: ``global``, and terms with ``min_doc_count`` 0."""
+    for body in (aggregations or {}).values():
+        if not isinstance(body, dict):
+            continue
+        if "global" in body:
+            return True
+        terms = body.get("terms")
+        if isinstance(terms, dict) and terms.get("min_doc_count") in (0, "0"):
+            return True
+        if must_visit_all(body.get("aggs") or body.get("aggregations")):
+            return True
+    return False
+
+
+def minimum_and_maximum(criterion: Criterion, index: Index) -> tuple[Any, Any] | None:
+    """The least and greatest value that an index sorts by, where Elasticsearch knows it: numbers, dates and keywords."""
+    field = index.field(criterion.field)
+    if field is None or field.is_text or not field.doc_values or not field.indexed or criterion.nested is not None:
+        return None
+    if criterion.missing not in (None, "_last", "_first") or field.nested is not None:
+        return None
+    if not (field.is_number or field.is_date or field.type == "keyword"):
+        return None
+    column = index.root.column(field)
+    if not len(column.values):
+        return None
+    low, high = column.values.min(), column.values.max()
+    if column.by_ordinal:
+        return column.terms[int(low)], column.terms[int(high)]
+    return low.item(), high.item()
