@@ -172,6 +172,12 @@ def _write_traces(writer: Writer, exception: ElasticsearchException, level: int)
     writer.list(lambda suppressed: _write(writer, suppressed, level + 1), exception.suppressed)
 
 
+def sent_by(node: str, address: str, action: str, exception: ElasticsearchException) -> ElasticsearchException:
+    """The exception as a node answers a request with it: within one that says which node, at which address (``127.0.0.1:9443``,
+    ``[::1]:9443``), failed which action. REST looks through it; the logs of the asking node show it."""
+    return ElasticsearchException("remote_transport_exception", f"[{node}][{address}][{action}]", exception)
+
+
 def unwrap(exception: ElasticsearchException) -> ElasticsearchException:
     """The exception that is shown: wrappers such as ``remote_transport_exception`` give way to their cause."""
     for _ in range(_MAX_WRAPPERS + 1):

@@ -153,6 +153,12 @@ def test_status_of_blocks() -> None:
     assert status_of(blocked(403, 503)) == 503
 
 
+def test_an_answer_names_the_node_that_failed() -> None:
+    wrapped = read(vector("wrapped"))
+    assert wrapped.cause is not None
+    assert written(sent_by("rem", "127.0.0.1:9443", "indices:data/read/search", wrapped.cause)) == vector("wrapped")
+
+
 def test_wrappers_have_the_status_of_what_they_wrap() -> None:
     inner = ElasticsearchException("security_exception", "no", status=403)
     assert status_of(ElasticsearchException("remote_transport_exception", "[n][a][x]", inner)) == 403
