@@ -15,6 +15,7 @@ from protocol.exceptions import (
     read_exception,
     read_optional_exception,
     root_causes,
+    sent_by,
     stack_trace,
     status_of,
     write_exception,
