@@ -15,7 +15,7 @@ from protocol.messages.aggregations.builders.base import (
 )
 from protocol.messages.aggregations.builders.histograms import INTERVALS, DateInterval, DateOffset
 from protocol.messages.rest import HIDDEN, choice
-from protocol.schema import Boolean, Codec, Double, String, VInt, codec_of, optional
+from protocol.schema import Boolean, Codec, Double, String, VInt, codec_of, optional, wire
 from protocol.wire import Reader, Writer
 
 
@@ -41,7 +41,7 @@ class TermsSource(CompositeValuesSource):
 class DateHistogramSource(CompositeValuesSource, alternatives={"interval": INTERVALS}):
     type = "date_histogram"
 
-    interval: DateInterval
+    interval: DateInterval = wire(default_factory=dict)
     time_zone: TimeZone | None = None
     offset: DateOffset = 0
 

@@ -46,10 +46,16 @@ class FiltersBuilder(AggregationBuilder, name="filters"):
     keyed: Boolean = True
     """Whether named filters are shown as an object."""
 
+    def to_rest(self) -> dict[str, Any]:
+        body = super().to_rest()
+        if "other_bucket_key" in body:
+            body["other_bucket"] = self.other_bucket
+        return body
+
     @classmethod
     def arguments(cls, body: Any) -> dict[str, Any]:
         given = super().arguments(body)
-        if "other_bucket_key" in given:
+        if "other_bucket_key" in given:  # naming it asks for it, unless it is said otherwise
             given.setdefault("other_bucket", True)
         return given
 

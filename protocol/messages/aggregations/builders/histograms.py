@@ -69,8 +69,12 @@ def _read_interval(reader: Reader) -> dict[str, str]:
 
 
 def _write_interval(writer: Writer, body: dict[str, str]) -> None:
-    if len(body) != 1:
-        raise ValueError(f"one of {list(INTERVALS)} wanted, not {list(body)}")
+    if len(body) > 1:
+        raise ValueError("Cannot use [fixed_interval] with [calendar_interval] configuration option.")
+    if not body:
+        _EXPRESSION.write(writer, None)
+        writer.vint(_NONE)
+        return
     ((name, expression),) = body.items()
     _EXPRESSION.write(writer, expression)
     writer.vint(_FIXED if name == "fixed_interval" else _CALENDAR)
@@ -101,7 +105,8 @@ class DateHistogramBuilder(ValuesSourceBuilder, name="date_histogram", alternati
     order: RestOrder = wire(default_factory=lambda: dict(BY_KEY))
     keyed: Boolean = False
     min_doc_count: VLong = 0
-    interval: DateInterval
+    interval: DateInterval = wire(default_factory=dict)
+    """Elasticsearch refuses one without when it executes the aggregation."""
     offset: DateOffset = 0
     extended_bounds: DateBounds | None = None
     hard_bounds: DateBounds | None = None

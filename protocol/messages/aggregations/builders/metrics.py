@@ -129,8 +129,14 @@ _FIELD: Codec[dict[str, Any]] = rest_codec(FieldConfig)
 AnyFieldConfig = Annotated[dict[str, Any], _FIELD]
 
 
+WEIGHTED = ("value", "weight")
+
+
 def _read_fields(reader: Reader) -> dict[str, Any]:
-    return reader.map(reader.string, lambda: _FIELD.read(reader))
+    fields = reader.map(reader.string, lambda: _FIELD.read(reader))
+    if fields.keys() - set(WEIGHTED):
+        raise WireError(f"[weighted_avg] has the fields {list(WEIGHTED)}, not {list(fields)}")
+    return fields
 
 
 def _write_fields(writer: Writer, fields: dict[str, Any]) -> None:
@@ -140,7 +146,7 @@ def _write_fields(writer: Writer, fields: dict[str, Any]) -> None:
     )
 
 
-class WeightedAvgBuilder(AggregationBuilder, name="weighted_avg", alternatives={"fields": ("value", "weight")}):
+class WeightedAvgBuilder(AggregationBuilder, name="weighted_avg", alternatives={"fields": WEIGHTED}):
     fields: Annotated[dict[str, Any], Codec(_read_fields, _write_fields)]
     value_type: ValueType | None = None
     format: String | None = None

@@ -92,6 +92,10 @@ def _read_ip_range(reader: Reader) -> dict[str, str]:
     return {name: value for name, value in (("key", it.key), ("from", it.from_), ("to", it.to)) if value is not None}
 
 
+_AFTER_IPV4 = "::1:0:0:0"
+"""What comes after 255.255.255.255, where IPv4 is mapped into IPv6."""
+
+
 def _write_ip_range(writer: Writer, body: Any) -> None:
     given = _members(body, "key", "from", "to", "mask")
     if "mask" not in given:
@@ -99,11 +103,13 @@ def _write_ip_range(writer: Writer, body: Any) -> None:
         return
     network = ip_network(given["mask"], strict=False)
     first, last = network[0], network[-1]
-    _IpRange(
-        key=given.get("key", given["mask"]),
-        from_=None if network.version == 6 and int(first) == 0 else str(first),
-        to=None if network.version == 6 and int(last) == (1 << 128) - 1 else str(last + 1),
-    ).write(writer)
+    to: str | None
+    if network.version == 4 and int(last) == (1 << 32) - 1:
+        to = _AFTER_IPV4
+    else:
+        to = None if int(last) == (1 << 128) - 1 else str(last + 1)
+    from_ = None if network.version == 6 and int(first) == 0 else str(first)
+    _IpRange(key=given.get("key", given["mask"]), from_=from_, to=to).write(writer)
 
 
 IpRanges = Annotated[

@@ -145,7 +145,10 @@ def test_aggregations_of_other_modules_round_trip(aggregations: dict[str, Any]) 
         ({"r": {}}, "wants one type"),
         ({"r": {"avg": {"fild": "a"}}}, "[avg] does not support [fild]"),
         ({"r": {"histogram": {"field": "a"}}}, "[histogram] requires [interval]"),
-        ({"r": {"date_histogram": {"field": "a"}}}, "[date_histogram] requires [interval]"),
+        (
+            {"r": {"date_histogram": {"field": "a", "fixed_interval": "1d", "calendar_interval": "1d"}}},
+            "Cannot use [fixed_interval]",
+        ),
         ({"r": {"terms": {"field": "a", "order": {"_key": "up"}}}}, "Unknown order direction [up]"),
         ({"r": {"terms": {"field": "a", "order": []}}}, "Must specify at least one field for [order]"),
         (
