@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.connection import Peer
 from gateway.node import BUILD_DATE, BUILD_HASH, VERSION_ID, NodeIdentity
+from gateway.peer import Peer
 from gateway.tasks import TaskRegistry
 from protocol.errors import ElasticsearchException
 from protocol.messages.cluster_state import (

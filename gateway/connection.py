@@ -6,7 +6,6 @@ fair lock. A request's failure answers that request; a violation of the protocol
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
@@ -17,6 +16,7 @@ import trio
 
 from gateway.configuration.model import LimitSettings
 from gateway.limits import FRAME_SECONDS, SEND_SECONDS
+from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException, WireError
 from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
@@ -27,22 +27,6 @@ log = structlog.get_logger("gateway.connection")
 RECEIVE_BYTES = 64 * 1024
 SEND_BYTES = 1024 * 1024
 """Answers are handed to the socket in pieces of this size, each under the deadline SEND_SECONDS."""
-
-_numbers = itertools.count(1)
-
-
-@dataclass(slots=True)
-class Peer:
-    """Who is at the other end: what every log line of the connection says."""
-
-    connection: int
-    interface: str
-    address: str
-    port: int
-    certificate_subject: str | None = None
-    version: str | None = None
-    release: str | None = None
-    requests: int = 0
 
 
 class RequestHandler(Protocol):
@@ -187,10 +171,6 @@ class Pump:
             "interface": self.peer.interface,
             "peer": f"{self.peer.address}:{self.peer.port}",
         }
-
-
-def next_connection_number() -> int:
-    return next(_numbers)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -24,10 +24,10 @@ from gateway.backends import Backend, Call
 from gateway.backends.memory.backend import MemoryBackend
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
-from gateway.connection import Peer
 from gateway.limits import InFlightBytes
 from gateway.logs import request_event
 from gateway.node import NodeIdentity
+from gateway.peer import Peer
 from gateway.requests import KnownAction, decode, known_action
 from gateway.tasks import TaskRegistry
 from protocol.errors import ElasticsearchException

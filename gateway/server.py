@@ -18,9 +18,10 @@ import trio
 
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
 from gateway.config import Interface, Settings, remote_cluster_interface, require_interface, transport_interface
-from gateway.connection import Peer, Pump, next_connection_number
+from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
 from gateway.node import RELEASE
+from gateway.peer import Peer
 from gateway.tls import expired_certificates, peer_certificate, remote_cluster_server_context, transport_context
 from protocol.connection import ServerConnection
 from protocol.frames import Limits
@@ -115,7 +116,7 @@ class Server:
     async def _serve(self, bound: _Bound, stream: trio.SocketStream) -> None:
         """One connection from accept to close. A bug in it is logged and ends it, and no other."""
         address = stream.socket.getpeername()
-        peer = Peer(next_connection_number(), bound.name, address[0], address[1])
+        peer = Peer(bound.name, address[0], address[1])
         self._accepted += 1
         try:
             await self._serve_peer(bound, stream, peer)

@@ -94,9 +94,12 @@ async def test_searches_in_flight_at_once_get_their_own_answers(clusters: Cluste
             wrong.append(f"{document}: {answer.status_code} {found}")
 
     limits = httpx.Limits(max_connections=AT_ONCE)
+    login = ("elastic", "changeme")
     with trio.fail_after(120):
-        async with httpx.AsyncClient(base_url=local.url, auth=("elastic", "changeme"), timeout=100, limits=limits) as client:
-            async with trio.open_nursery() as nursery:
-                for number in range(AT_ONCE):
-                    nursery.start_soon(one, client, number)
+        async with (
+            httpx.AsyncClient(base_url=local.url, auth=login, timeout=100, limits=limits) as client,
+            trio.open_nursery() as nursery,
+        ):
+            for number in range(AT_ONCE):
+                nursery.start_soon(one, client, number)
     assert wrong == []

@@ -12,8 +12,9 @@ import trio
 import trio.testing
 
 from gateway.configuration.model import LimitSettings
-from gateway.connection import Peer, Pump
+from gateway.connection import Pump
 from gateway.limits import FRAME_SECONDS, SEND_SECONDS
+from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
@@ -86,7 +87,7 @@ class Client:
 async def connected(handler: Handler, *, shake: bool = True, stream: trio.abc.Stream | None = None) -> AsyncIterator[Client]:
     ours, theirs = trio.testing.lockstep_stream_pair() if stream else trio.testing.memory_stream_pair()
     machine = ServerConnection(offered=V_8_19, release="8.19.21")
-    pump = Pump(ours, machine, handler, Peer(1, "remote_cluster", "127.0.0.1", 1), LimitSettings())
+    pump = Pump(ours, machine, handler, Peer("remote_cluster", "127.0.0.1", 1), LimitSettings())
     with structlog.testing.capture_logs() as logs:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pump.run)

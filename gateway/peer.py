@@ -1,0 +1,22 @@
+"""Who is at the other end of a connection."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Peer:
+    """What the log lines of a connection say. Connections are numbered from 1 in the order in which they were accepted."""
+
+    interface: str
+    address: str
+    port: int
+    certificate_subject: str | None = None
+    version: str | None = None
+    release: str | None = None
+    requests: int = 0
+    connection: int = field(default_factory=lambda: next(_numbers))
