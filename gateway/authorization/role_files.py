@@ -78,7 +78,7 @@ def parse_role_file(data: bytes, name: str = "roles.yml") -> dict[str, RoleDescr
         raise RoleFileError([f"{name}{line}: {error.problem or error.context}"]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise RoleFileError([f"{name}: {error}"]) from error
-    if root is None:
+    if root is None or root.tag == "tag:yaml.org,2002:null":
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise RoleFileError([f"{name}:{_line(root)}: expected roles by name"])
