@@ -155,9 +155,9 @@ def test_status_of_blocks() -> None:
 
 
 def test_an_answer_names_the_node_that_failed() -> None:
-    wrapped = read(vector("wrapped"))
-    assert wrapped.cause is not None
-    assert written(sent_by("rem", "127.0.0.1:9443", "indices:data/read/search", wrapped.cause)) == vector("wrapped")
+    real = read(vector("trace 1"))
+    assert real.cause is not None
+    assert sent_by("rem", "127.0.0.1:9443", "indices:data/read/search", real.cause) == real
 
 
 def test_wrappers_have_the_status_of_what_they_wrap() -> None:
