@@ -46,6 +46,18 @@ class Rounder(ABC):
     @abstractmethod
     def round_many(self, millis: Int64) -> Int64: ...
 
+    @abstractmethod
+    def index_many(self, millis: Int64) -> Int64 | None:
+        """The number of each instant's bucket, counted from some bucket, where buckets can be counted without a look at each."""
+
+    @abstractmethod
+    def starts_of(self, index: Int64) -> Int64:
+        """The starts of the buckets with these numbers, which index_many gave."""
+
+    @abstractmethod
+    def monotone(self, low: int, high: int) -> bool:
+        """Whether, between the two instants, a later instant is never rounded to an earlier bucket."""
+
 
 def rounder(rounding: Rounding) -> Rounder:
     """The Rounder of a rounding. Raises ElasticsearchException for a zone or unit that is not known."""
@@ -84,6 +96,15 @@ class _Shifted(Rounder):
     def round_many(self, millis: Int64) -> Int64:
         return self._delegate.round_many(millis - self._offset) + self._offset
 
+    def index_many(self, millis: Int64) -> Int64 | None:
+        return self._delegate.index_many(millis - self._offset)
+
+    def starts_of(self, index: Int64) -> Int64:
+        return self._delegate.starts_of(index) + self._offset
+
+    def monotone(self, low: int, high: int) -> bool:
+        return self._delegate.monotone(low - self._offset, high - self._offset)
+
 
 class _Zoned(Rounder):
     """What the three kinds share: the floor of local time, and a period's offset to turn it back into an instant."""
@@ -107,6 +128,30 @@ class _Zoned(Rounder):
 
     @abstractmethod
     def _floor_many(self, local: Int64) -> Int64: ...
+
+    @abstractmethod
+    def _index(self, local: Int64) -> Int64:
+        """The number of the unit that each local time lies in."""
+
+    @abstractmethod
+    def _local_starts(self, index: Int64) -> Int64:
+        """The local times at which the units of these numbers start."""
+
+    def index_many(self, millis: Int64) -> Int64 | None:
+        if not self._zone.fixed:
+            return None
+        return self._index(millis + self._offsets[0] if self._offsets[0] else millis)
+
+    def starts_of(self, index: Int64) -> Int64:
+        return self._local_starts(index) - self._offsets[0]
+
+    def monotone(self, low: int, high: int) -> bool:
+        # Only where the clock goes back to the day before does a day end and come again.
+        return all(
+            (self._starts[period] - 1 + self._offsets[period - 1]) // _DAY
+            <= (self._starts[period] + self._offsets[period]) // _DAY
+            for period in range(self._period(low) + 1, self._period(high) + 1)
+        )
 
     @abstractmethod
     def _to_utc(self, local: int, period: int) -> int:
@@ -160,6 +205,37 @@ class _Midnight(_Zoned):
         months = year * 12 + month - 1
         return self._month_start(months - months % self._months)
 
+    def _index(self, local: Int64) -> Int64:
+        if self._months is None:
+            shift = _MONDAY if self._unit is DateTimeUnit.WEEK else 0
+            return (local + shift) // _MILLIS[self._unit] if shift else local // _MILLIS[self._unit]
+        months = local.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+        return months // self._months if self._months > 1 else months
+
+    def _local_starts(self, index: Int64) -> Int64:
+        if self._months is None:
+            return index * _MILLIS[self._unit] - (_MONDAY if self._unit is DateTimeUnit.WEEK else 0)
+        return (index * self._months).astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
+
+    @staticmethod
+    def _month_start(months: int) -> int:
+        return calendar.days_of(months // 12, months % 12 + 1, 1) * _DAY
+
+    def _floor_many(self, local: Int64) -> Int64:
+        return self._local_starts(self._index(local))
+
+    def _index(self, local: Int64) -> Int64:
+        if self._months is None:
+            shift = _MONDAY if self._unit is DateTimeUnit.WEEK else 0
+            return (local + shift) // _MILLIS[self._unit] if shift else local // _MILLIS[self._unit]
+        months = local.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+        return months // self._months if self._months > 1 else months
+
+    def _local_starts(self, index: Int64) -> Int64:
+        if self._months is None:
+            return index * _MILLIS[self._unit] - (_MONDAY if self._unit is DateTimeUnit.WEEK else 0)
+        return (index * self._months).astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
+
     @staticmethod
     def _month_start(months: int) -> int:
         return calendar.days_of(months // 12, months % 12 + 1, 1) * _DAY
@@ -205,6 +281,12 @@ class _WithinDay(_Zoned):
     def _floor_many(self, local: Int64) -> Int64:
         return local // self._size * self._size
 
+    def _index(self, local: Int64) -> Int64:
+        return local // self._size
+
+    def _local_starts(self, index: Int64) -> Int64:
+        return index * self._size
+
     def _to_utc(self, local: int, period: int) -> int:
         while period > 0:
             start, before, after = self._starts[period], self._offsets[period - 1], self._offsets[period]
@@ -235,6 +317,12 @@ class _Interval(_Zoned):
 
     def _floor_many(self, local: Int64) -> Int64:
         return local // self._size * self._size
+
+    def _index(self, local: Int64) -> Int64:
+        return local // self._size
+
+    def _local_starts(self, index: Int64) -> Int64:
+        return index * self._size
 
     def _to_utc(self, local: int, period: int) -> int:
         while period > 0:

@@ -189,3 +189,25 @@ def _bias(estimate: float, precision: int) -> float:
 
 def _java_round(value: float) -> int:
     return math.floor(value + 0.5)
+
+
+def murmur3_32(value: bytes, seed: int) -> int:
+    """MurmurHash3's 32-bit x86 variant as a signed int, as Lucene's ``StringHelper`` has it."""
+    mask = 0xFFFFFFFF
+    state = seed
+
+    def scrambled(block: int) -> int:
+        block = block * 0xCC9E2D51 & mask
+        return ((block << 15 | block >> 17) & mask) * 0x1B873593 & mask
+
+    whole = len(value) // 4 * 4
+    for start in range(0, whole, 4):
+        state ^= scrambled(int.from_bytes(value[start : start + 4], "little"))
+        state = ((state << 13 | state >> 19) & mask) * 5 + 0xE6546B64 & mask
+    if len(value) > whole:
+        state ^= scrambled(int.from_bytes(value[whole:], "little"))
+    state ^= len(value)
+    state = (state ^ state >> 16) * 0x85EBCA6B & mask
+    state = (state ^ state >> 13) * 0xC2B2AE35 & mask
+    state ^= state >> 16
+    return state - (1 << 32) if state >> 31 else state

@@ -1,0 +1,135 @@
+"""From the ``aggs`` of a request to aggregators: which kinds there are, and the refusal of those that there are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gateway.backends.memory.aggregations import composite, filters, histograms, metrics, ranges, terms, top_hits
+from gateway.backends.memory.aggregations.orders import invalid_path, is_metric
+from gateway.backends.memory.aggregations.scope import Aggregator, illegal
+from protocol.errors import ElasticsearchException
+
+PIPELINES: Final = frozenset({
+    "avg_bucket", "max_bucket", "min_bucket", "sum_bucket", "stats_bucket", "extended_stats_bucket", "percentiles_bucket",
+    "bucket_script", "bucket_selector", "bucket_sort", "bucket_count_ks_test", "bucket_correlation", "change_point",
+    "cumulative_cardinality", "cumulative_sum", "derivative", "inference", "moving_fn", "moving_percentiles", "normalize",
+    "serial_diff",
+})  # fmt: skip
+"""Aggregations over the final result; the cluster that asks computes them."""
+
+_METRICS: Final[Mapping[str, type[metrics.Metric]]] = {
+    "avg": metrics.Avg,
+    "sum": metrics.Sum,
+    "min": metrics.Min,
+    "max": metrics.Max,
+    "stats": metrics.Stats,
+    "extended_stats": metrics.ExtendedStats,
+    "value_count": metrics.ValueCount,
+    "weighted_avg": metrics.WeightedAvg,
+    "cardinality": metrics.Cardinality,
+    "percentiles": metrics.Percentiles,
+    "percentile_ranks": metrics.Percentiles,
+    "median_absolute_deviation": metrics.MedianAbsoluteDeviation,
+}
+
+_Bucket = Callable[[str, dict[str, Any] | None, Any, list[Aggregator]], Aggregator]
+_BUCKETS: Final[Mapping[str, _Bucket]] = {
+    "terms": terms.Terms,
+    "histogram": histograms.Histogram,
+    "date_histogram": histograms.DateHistogram,
+    "range": lambda name, meta, body, subs: ranges.Range(name, meta, "range", body, subs),
+    "date_range": lambda name, meta, body, subs: ranges.Range(name, meta, "date_range", body, subs),
+    "ip_range": lambda name, meta, body, subs: ranges.IpRange(name, meta, "ip_range", body, subs),
+    "filter": filters.Filter,
+    "filters": filters.Filters,
+    "missing": filters.Missing,
+    "global": filters.Global,
+    "nested": filters.Nested,
+    "reverse_nested": filters.ReverseNested,
+    "composite": composite.Composite,
+}
+
+SUPPORTED: Final = frozenset({*_METRICS, *_BUCKETS, "top_hits"})
+_NOT_PARAMETERS: Final = frozenset({"aggs", "aggregations", "meta"})
+
+
+def build(request: Mapping[str, Any], *, top: bool = True) -> list[Aggregator]:
+    """The aggregators of a request's ``aggs``. Pipelines are left out.
+
+    Raises ElasticsearchException: ``parsing_exception`` for a malformed request, ``illegal_argument_exception`` for a kind that is not
+    supported, by its name.
+    """
+    found: list[Aggregator] = []
+    for name, definition in request.items():
+        if not isinstance(definition, Mapping):
+            raise ElasticsearchException(
+                "parsing_exception", f"Found [{definition}] under [{name}], expected an aggregation", status=400
+            )
+        kinds = [key for key in definition if key not in _NOT_PARAMETERS]
+        if len(kinds) != 1:
+            reason = (
+                f"Missing definition for aggregation [{name}]"
+                if not kinds
+                else f"Found two aggregation type definitions in [{name}]: [{kinds[0]}] and [{kinds[1]}]"
+            )
+            raise ElasticsearchException("parsing_exception", reason, status=400)
+        if kinds[0] not in PIPELINES:
+            found.append(_build(name, kinds[0], definition, top))
+    return found
+
+
+def _build(name: str, kind: str, definition: Mapping[str, Any], top: bool) -> Aggregator:
+    body, meta = definition[kind], definition.get("meta")
+    below = definition.get("aggs") or definition.get("aggregations") or {}
+    if isinstance(body, Mapping) and body.get("script") is not None:
+        raise illegal(f"[script] of aggregation [{kind}] is not supported")
+    if kind in _METRICS or kind == "top_hits":
+        if below:
+            raise ElasticsearchException(
+                "aggregation_initialization_exception",
+                f"Aggregator [{name}] of type [{kind}] cannot accept sub-aggregations",
+                status=500,
+            )
+        return top_hits.TopHits(name, meta, body) if kind == "top_hits" else _METRICS[kind](name, meta, kind, body)
+    if kind not in _BUCKETS:
+        raise illegal(f"aggregation [{kind}] is not supported")
+    if kind == "global" and not top:
+        raise ElasticsearchException(
+            "aggregation_execution_exception",
+            f"Aggregation [{name}] cannot have a global sub-aggregation [{name}]. Global aggregations can only be defined as top level "
+            "aggregations",
+        )
+    subs = build(below, top=False)
+    made = _BUCKETS[kind](name, meta, body, subs)
+    if isinstance(made, (terms.Terms, histograms.Histogram, histograms.DateHistogram)):
+        names = {sub.name for sub in subs}
+        for element in made.order:
+            head = element.key.partition(">")[0]
+            if is_metric(element) and not {head, head.partition(".")[0], head.partition("[")[0]} & names:
+                raise invalid_path(element.key, head.partition(".")[0])
+    return made
+
+
+def needs_scores(request: Mapping[str, Any] | None) -> bool:
+    """Whether a request's aggregations look at scores: only ``top_hits`` does, where it does not sort by fields."""
+    for definition in (request or {}).values():
+        if not isinstance(definition, Mapping):
+            continue
+        body = definition.get("top_hits")
+        if isinstance(body, Mapping) and (not body.get("sort") or "_score" in str(body["sort"]) or body.get("track_scores")):
+            return True
+        if needs_scores(definition.get("aggs") or definition.get("aggregations")):
+            return True
+    return False
+
+
+def refuse_pipelines(request: Mapping[str, Any]) -> None:
+    """Raises ElasticsearchException, by name, where a request has pipeline aggregations."""
+    for definition in request.values():
+        if not isinstance(definition, Mapping):
+            continue
+        for kind in definition:
+            if kind in PIPELINES:
+                raise illegal(f"aggregation [{kind}] is not supported")
+        refuse_pipelines(definition.get("aggs") or definition.get("aggregations") or {})
