@@ -103,13 +103,13 @@ def _write_ip_range(writer: Writer, body: Any) -> None:
         return
     network = ip_network(given["mask"], strict=False)
     first, last = network[0], network[-1]
-    to: str | None
-    if network.version == 4 and int(last) == (1 << 32) - 1:
-        to = _AFTER_IPV4
-    else:
-        to = None if int(last) == (1 << 128) - 1 else str(last + 1)
     from_ = None if network.version == 6 and int(first) == 0 else str(first)
-    _IpRange(key=given.get("key", given["mask"]), from_=from_, to=to).write(writer)
+    it = _IpRange(key=given.get("key", given["mask"]), from_=from_)
+    if int(last) < (1 << last.max_prefixlen) - 1:
+        it.to = str(last + 1)
+    elif network.version == 4:
+        it.to = _AFTER_IPV4
+    it.write(writer)
 
 
 IpRanges = Annotated[

@@ -1,7 +1,8 @@
 """Results of terms, rare terms and significant terms.
 
-A partial result holds at most ``shard_size`` buckets. ``reduce_order`` says how they are sorted as they are (a reducer merges by it:
-by key, ascending unless ``order`` is by descending key), ``order`` how the final result is to be sorted.
+One shard sends at most ``shard_size`` buckets; a cluster that reduces its shards partially sends all that they sent, merged, so a
+partial result may hold more. ``reduce_order`` says how the buckets are sorted as they are (a reducer merges by it): by key, ascending
+unless ``order`` is by descending key; after the final reduction it is ``order``, which says how the final result is to be sorted.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class MappedTerms(InternalTerms):
     term_codec: ClassVar[Codec[Any]]
 
     doc_count_error: ZLong | None = 0
-    """The most documents that a term missing here may have: the count of the last term sent of each shard, summed; 0 where every
-    term was sent. None: unknown, since the order is by ascending count or by a sub-aggregation."""
+    """The most documents that a term missing here may have: the least count that each shard sent, summed; 0 where every term was
+    sent or the order is by key; -1: unknown, since the order is by ascending count or by a sub-aggregation and shards left terms out.
+    None is what one shard sends that nobody has reduced: the reducer works it out."""
     format: Format = wire(default_factory=Raw)
     shard_size: Size = 25
     show_term_doc_count_error: Boolean = False
