@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, TextIO, cast
 
@@ -120,7 +121,8 @@ class _Output:
         except OSError as error:
             if not self._failed:
                 self._failed = True
-                click.echo(f"rcgateway: the log cannot be written any more: {error}", err=True)
+                with suppress(OSError):
+                    click.echo(f"rcgateway: the log cannot be written any more: {error}", err=True)
 
 
 def request_event(

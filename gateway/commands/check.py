@@ -16,9 +16,6 @@ from gateway.config import ConfigError, Interface, Settings, remote_cluster_inte
 from gateway.configuration.model import SslSettings
 from gateway.tls import expired_certificates, remote_cluster_server_context, transport_context
 
-# What the in-memory cluster reads from a folder.
-LOADABLE = ("*.index.json", "*.ndjson", "*.ndjson.gz")
-
 
 @click.command()
 @config_option
@@ -56,14 +53,7 @@ def _lines(settings: Settings) -> Iterator[str]:
         database.close()
     else:
         yield f"keys: {store} will be made"
-    problems: list[str] = []
-    for path in settings.backend.memory.load:
-        try:
-            yield f"load: {path}, {_count(path)}"
-        except OSError as error:
-            problems.append(f"setting [backend.memory.load]: cannot read [{path}]: {error.strerror}")
-    if problems:
-        raise ConfigError(problems)
+    yield from _loads(settings.backend.memory.load)
 
 
 def _address(interface: Interface) -> str:
@@ -79,12 +69,23 @@ def _certificate(options: SslSettings) -> str:
     return f"certificate [{leaf.subject.rfc4514_string()}] until {leaf.not_valid_after_utc:%Y-%m-%d}"
 
 
-def _count(path: Path) -> str:
-    if not path.is_dir():
-        with path.open("rb"):
-            return "a file"
-    files = [file for pattern in LOADABLE for file in path.glob(pattern)]
-    for file in files:
-        with file.open("rb"):
-            pass
-    return f"a folder with {len(files)} files to load"
+def _loads(paths: list[Path]) -> Iterator[str]:
+    """Which files would be read. What is in them is not looked at: that would be to load them."""
+    # Imported late: the other commands should not wait for numpy.
+    from gateway.backends.memory.loading import LoadError, files_of
+
+    problems: list[str] = []
+    for path in paths:
+        try:
+            files = list(files_of([path]))
+            for file in files:
+                with file.open("rb"):
+                    pass
+        except LoadError as error:
+            problems.append(f"setting [backend.memory.load]: {error}")
+        except OSError as error:
+            problems.append(f"setting [backend.memory.load]: cannot read [{error.filename}]: {error.strerror}")
+        else:
+            yield f"load: {path}, {len(files)} files"
+    if problems:
+        raise ConfigError(problems)

@@ -9,6 +9,7 @@ import trio
 
 from gateway import logs
 from gateway.commands.common import config_option, settings_from
+from gateway.config import ConfigError, require_interface
 
 
 @click.command()
@@ -26,8 +27,13 @@ def serve(config: Path, ready_file: Path | None) -> None:
 def run_gateway(config: Path, ready_file: Path | None) -> None:
     """Returns when it has been told to stop. Raises ConfigError and OSError."""
     settings = settings_from(config)
+    require_interface(settings)
     logs.configure(settings.log.level, settings.log.format)
     # Imported late: the other commands should not wait for numpy and all codecs.
+    from gateway.backends.memory.loading import LoadError
     from gateway.server import serve as run
 
-    trio.run(run, settings, ready_file)
+    try:
+        trio.run(run, settings, ready_file)
+    except LoadError as error:
+        raise ConfigError([f"setting [backend.memory.load]: {error}"]) from error

@@ -202,7 +202,7 @@ def test_check_says_what_serve_would_open(shell: Shell, config: Path, tmp_path: 
         f"clients of {certificates}/ca.crt",
         f"roles: {tmp_path}/roles.yml is not there, reserved roles only",
         f"keys: {tmp_path}/data/api_keys.sqlite will be made",
-        f"load: {tmp_path}/demo, a folder with 2 files to load",
+        f"load: {tmp_path}/demo, 2 files",
     ):
         assert text in printed
     # It only looks.
@@ -219,7 +219,7 @@ def test_check_says_what_serve_would_open(shell: Shell, config: Path, tmp_path: 
     [
         (
             "backend.memory.load: [demo, none]",
-            "rcgateway: setting [backend.memory.load]: cannot read [{folder}/none]: No such file or directory",
+            "rcgateway: setting [backend.memory.load]: {folder}/none: no such file or folder",
         ),
         ("path.roles: bad.yml", "rcgateway: {folder}/bad.yml:1: invalid role definition [reader]"),
     ],

@@ -43,7 +43,7 @@ def load(paths: Iterable[Path]) -> dict[str, Index]:
     """The indices, by name, of files and folders (whose files are read by name, subfolders too). Raises LoadError."""
     definitions: list[Path] = []
     bulks: list[Path] = []
-    for path in _files(paths):
+    for path in files_of(paths):
         (definitions if path.name.endswith(DEFINITION) else bulks).append(path)
     indices: dict[str, Index] = {}
     for path in definitions:
@@ -59,7 +59,8 @@ def load(paths: Iterable[Path]) -> dict[str, Index]:
     return indices
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files that would be loaded, in order. Raises LoadError for a path that is not there or a file of another kind."""
     for path in paths:
         if path.is_dir():
             yield from (
