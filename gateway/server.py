@@ -154,6 +154,8 @@ class Server:
                 frame=limits.max_message_size,
                 payload=limits.max_message_size,
             ),
+            node=self.settings.node.name,
+            address=_printable(socket_stream.socket.getsockname()),
         )
         pump = Pump(stream, machine, self.dispatcher, peer, limits, opened)
         self._pumps[peer.connection] = pump

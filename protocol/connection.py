@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from protocol.compression import Compression
 from protocol.errors import ElasticsearchException, WireError
 from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
-from protocol.exceptions import write_exception
+from protocol.exceptions import sent_by, write_exception
 from protocol.frames import PING, Frame, FrameDecoder, Header, Limits, Ping, Status, encode_frame
 from protocol.messages.handshake import TCP_HANDSHAKE, TcpHandshakeRequest, TcpHandshakeResponse
 from protocol.versions import HANDSHAKE_7, HANDSHAKE_8, TransportVersion
@@ -46,14 +46,18 @@ MOVES: dict[tuple[State, Kind], State] = {
 class ServerConnection:
     """One accepted connection.
 
-    ``offered`` is the highest transport version that this side speaks, ``release`` the version number that the handshake tells.
+    ``offered`` is the highest transport version that this side speaks, ``release`` the version number that the handshake tells,
+    ``node`` and ``address`` (host and port) what errors name as their origin.
     """
 
-    def __init__(self, *, offered: TransportVersion, release: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, *, offered: TransportVersion, release: str, limits: Limits | None = None, node: str = "", address: str = ""
+    ) -> None:
         self.state = State.NEW
         self.version: TransportVersion | None = None
         self._offered = offered
         self._release = release
+        self._node, self._address = node, address
         self._decoder = FrameDecoder(limits)
 
     @property
@@ -94,7 +98,7 @@ class ServerConnection:
     def error_response(self, request: Header, error: ElasticsearchException) -> bytes:
         """The frame that tells a request's failure; never compressed, as Elasticsearch's own."""
         writer = Writer(request.version)
-        write_exception(writer, error)
+        write_exception(writer, sent_by(self._node, self._address, request.action, error))
         return encode_frame(
             request_id=request.request_id,
             status=Status.RESPONSE | Status.ERROR,
@@ -112,7 +116,9 @@ class ServerConnection:
         if header.is_handshake:
             if header.version not in HANDSHAKE_VERSIONS:
                 allowed = ", ".join(map(str, HANDSHAKE_VERSIONS))
-                raise WireError(f"Received message from unsupported version: [{header.version}] allowed versions are: [{allowed}]")
+                raise WireError(
+                    f"Received message from unsupported version: [{header.version}] allowed versions are: [{allowed}]"
+                )
         elif header.version > self._offered:
             raise WireError(f"Received message from unsupported version: [{header.version}], offered was: [{self._offered}]")
 

@@ -18,7 +18,7 @@ from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
-from protocol.exceptions import read_exception
+from protocol.exceptions import read_exception, unwrap
 from protocol.frames import PING, Frame, FrameDecoder, Header, Ping, Status, encode_frame
 from protocol.messages.handshake import TcpHandshakeRequest
 from protocol.versions import HANDSHAKE_8, V_8_19
@@ -80,7 +80,7 @@ class Client:
     async def error(self) -> ElasticsearchException:
         frame = await self.frame()
         assert frame.header.status & Status.ERROR
-        return read_exception(Reader(frame.payload, V_8_19))
+        return unwrap(read_exception(Reader(frame.payload, V_8_19)))
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ ANSWERS = {v["version"]: bytes.fromhex(v["frame"]) for v in VECTORS if v["status
 
 
 def connection() -> ServerConnection:
-    return ServerConnection(offered=V_8_19, release="8.19.21")
+    return ServerConnection(offered=V_8_19, release="8.19.21", node="node", address="127.0.0.1:9443")
 
 
 def handshake(version: TransportVersion = HANDSHAKE_8, speaks: int = V_8_19.id) -> bytes:
@@ -110,7 +110,9 @@ def test_an_error_response_holds_the_exception() -> None:
     answer = frame_of(machine.error_response(received.header, error))
     assert answer.header.status == Status.RESPONSE | Status.ERROR
     read = read_exception(Reader(answer.payload, V_8_19))
-    assert (read.type, read.reason) == ("illegal_argument_exception", "no")
+    assert (read.type, read.reason) == ("remote_transport_exception", "[node][127.0.0.1:9443][some:action]")
+    assert read.cause is not None
+    assert (read.cause.type, read.cause.reason) == ("illegal_argument_exception", "no")
 
 
 MESSAGES = {

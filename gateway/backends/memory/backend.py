@@ -1,0 +1,173 @@
+"""The in-memory cluster behind the gateway: decoded requests in, encoded answers out.
+
+Work is done in one thread beside the loop: connections are served meanwhile, and the engine, whose columns are built on first use,
+needs no locks. A call that is cancelled is abandoned: the thread finishes it and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import trio
+import trio.to_thread
+
+from gateway.authorization.metadata import ClusterMetadata
+from gateway.backends import Call, ClusterDescription
+from gateway.backends.memory.cluster import MemoryCluster
+from gateway.backends.memory.loading import load
+from gateway.node import (
+    BUILD_DATE,
+    BUILD_HASH,
+    MINIMUM_INDEX_COMPATIBILITY,
+    MINIMUM_WIRE_COMPATIBILITY,
+    RELEASE,
+    NodeIdentity,
+)
+from protocol.errors import ElasticsearchException
+from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
+from protocol.messages.resolve import (
+    RESOLVE_CLUSTER,
+    RESOLVE_INDEX,
+    Build,
+    ResolveClusterInfo,
+    ResolveClusterRequest,
+    ResolveClusterResponse,
+    ResolveIndexRequest,
+)
+from protocol.messages.search_request import SEARCH, SearchRequest, SearchType
+from protocol.messages.stats import REMOTE_CLUSTER_STATS, ClusterHealthStatus, RemoteClusterStatsResponse
+from protocol.schema import Message
+
+_BUILD = Build(
+    flavor="default",
+    type="unknown",
+    hash=BUILD_HASH,
+    date=BUILD_DATE,
+    version=RELEASE,
+    min_wire_compatibility=MINIMUM_WIRE_COMPATIBILITY,
+    min_index_compatibility=MINIMUM_INDEX_COMPATIBILITY,
+    display=f"[unknown][{BUILD_HASH}][{BUILD_DATE}][{RELEASE}]",
+)
+
+
+class MemoryBackend:
+    """See ``gateway.backends.Backend``."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._cluster = cluster
+        self._worker = trio.CapacityLimiter(1)
+
+    @classmethod
+    def load(cls, paths: Sequence[Path], identity: NodeIdentity) -> MemoryBackend:
+        """From the files of ``backend.memory.load``. Raises LoadError with the file and the line."""
+        indices = load(paths)
+        return cls(
+            MemoryCluster(indices.values(), name=identity.cluster_name, uuid=identity.cluster_uuid, node_id=identity.node_id)
+        )
+
+    async def cluster(self) -> ClusterDescription:
+        return ClusterDescription(self._cluster.name, self._cluster.uuid, RELEASE, nodes=1)
+
+    def metadata(self) -> ClusterMetadata:
+        return self._cluster.metadata()
+
+    async def execute(self, call: Call) -> bytes:
+        handler = _HANDLERS.get(call.action)
+        if handler is None:
+            raise ElasticsearchException(
+                "illegal_argument_exception", f"action [{call.action}] is not supported by the in-memory cluster"
+            )
+        return await trio.to_thread.run_sync(
+            lambda: handler(self._cluster, call.grant.names or (), call.message).encode(call.version),
+            abandon_on_cancel=True,
+            limiter=self._worker,
+        )
+
+
+def _search(cluster: MemoryCluster, names: Sequence[str], request: SearchRequest) -> Message:
+    _refuse_what_is_not_done(request)
+    return cluster.search(
+        names,
+        request.indices_options,
+        request.source or {},
+        # Date math on all clusters of a search starts from one moment, which the coordinating node sends along.
+        now_millis=_now_millis() if request.local_cluster_alias is None else request.absolute_start_millis,
+        cluster_alias=request.local_cluster_alias,
+        final_reduce=request.final_reduce,
+        allow_partial_results=request.allow_partial_search_results is not False,
+    )
+
+
+def _refuse_what_is_not_done(request: SearchRequest) -> None:
+    for present, what in (
+        (request.scroll is not None, "[scroll]"),
+        (request.search_type is SearchType.DFS_QUERY_THEN_FETCH, "[search_type] dfs_query_then_fetch"),
+        (bool(request.wait_for_checkpoints), "[wait_for_checkpoints]"),
+        (request.force_synthetic_source, "[force_synthetic_source]"),
+    ):
+        if present:
+            raise ElasticsearchException("illegal_argument_exception", f"{what} is not supported by the in-memory cluster")
+
+
+def _field_caps(cluster: MemoryCluster, names: Sequence[str], request: FieldCapsRequest) -> Message:
+    if request.merge_results:
+        raise ElasticsearchException("illegal_argument_exception", "[merge_results] is not supported by the in-memory cluster")
+    return cluster.field_caps(
+        names,
+        request.options,
+        request.fields,
+        now_millis=_now_millis() if request.now is None else request.now,
+        filters=request.filters,
+        types=request.types,
+        include_empty=request.include_empty_fields,
+        index_filter=request.index_filter,
+        runtime_fields=request.runtime_fields,
+    )
+
+
+def _resolve_index(cluster: MemoryCluster, names: Sequence[str], request: ResolveIndexRequest) -> Message:
+    # No authorized name is no name at all; to the cluster an empty list means all.
+    return cluster.resolve_index(names or ("*", "-*"), request.options)
+
+
+def _resolve_cluster(cluster: MemoryCluster, names: Sequence[str], request: ResolveClusterRequest) -> Message:
+    info = ResolveClusterInfo(connected=True, skip_unavailable=False, build=_BUILD)
+    if not request.cluster_info_only:
+        info.matching_indices, error = cluster.has_matching(names or ("*", "-*"), request.options)
+        if error is not None:
+            info = ResolveClusterInfo(connected=True, skip_unavailable=False, error=error)
+    return ResolveClusterResponse(clusters={"": info})
+
+
+def _statistics(cluster: MemoryCluster, _: Sequence[str], __: Message) -> Message:
+    figures = cluster.statistics()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return RemoteClusterStatsResponse(
+        cluster_uuid=cluster.uuid,
+        status=ClusterHealthStatus.GREEN,
+        versions=[RELEASE],
+        nodes=1,
+        shards=figures.shards,
+        indices=figures.indices,
+        indices_size=figures.size,
+        # There is no heap with a bound of its own: all memory may be used.
+        max_heap=memory,
+        memory=memory,
+    )
+
+
+def _now_millis() -> int:
+    return time.time_ns() // 1_000_000
+
+
+_HANDLERS: dict[str, Callable[[MemoryCluster, Sequence[str], Any], Message]] = {
+    SEARCH: _search,
+    FIELD_CAPS: _field_caps,
+    RESOLVE_INDEX: _resolve_index,
+    RESOLVE_CLUSTER: _resolve_cluster,
+    REMOTE_CLUSTER_STATS: _statistics,
+}
