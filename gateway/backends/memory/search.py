@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Final
 
+from gateway.backends.memory.aggregations import aggregate, reduce
 from gateway.backends.memory.fetch import Fetcher, check_fetch
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.matches import Matches
@@ -29,6 +30,7 @@ from gateway.backends.memory.sort_keys import SortKey
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import stack_trace, status_of
 from protocol.exceptions_fields import ShardSearchFailure
+from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.messages.hits import Relation, SearchHit, SearchHits, SortField, SortFieldType, SortValues, TotalHits
 from protocol.messages.search_response import SearchResponse
@@ -118,7 +120,8 @@ class _Search:
             failures=self._failures,
         )
         if self._body.aggregations is not None:
-            response.aggregations = self._reduce([result.hits.aggregations for result in found])
+            partials = [result.hits.aggregations or [] for result in found]
+            response.aggregations = reduce(partials, final=self._final)
         return response
 
     def _prefilter(self, targets: list[Target]) -> tuple[list[Target], int]:
@@ -163,19 +166,18 @@ class _Search:
         return self._boosts(name, index) if self._boosts is not None else name == index.name
 
     def _aggregator(self, target: Target, shard: SearchShardTarget) -> Aggregate:
-        from gateway.backends.memory.aggregations import aggregate
-
-        def run(index: Index, matches: Matches) -> Any:
+        def run(index: Index, matches: Matches) -> list[InternalAggregation]:
             return aggregate(
-                self._body.aggregations or {}, index, matches, now_millis=self._now, filters=target.filters, shard=shard
+                self._body.aggregations or {},
+                index,
+                matches,
+                now_millis=self._now,
+                filters=target.filters,
+                shard=shard,
+                query=self._body.query,
             )
 
         return run
-
-    def _reduce(self, partial: list[Any]) -> Any:
-        from gateway.backends.memory.aggregations import reduce
-
-        return reduce(partial, final=self._final)
 
     def _fail(self, shard: SearchShardTarget, error: ElasticsearchException) -> None:
         self._failures.append(ShardSearchFailure(target=shard, reason=stack_trace(error), status=status_of(error), cause=error))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.backends.memory.aggregations import needs_scores as scores_for_aggregations
 from gateway.backends.memory.columns import Rows
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.matches import Matches
@@ -18,6 +19,7 @@ from gateway.backends.memory.refusals import illegal
 from gateway.backends.memory.search_body import SearchBody
 from gateway.backends.memory.sort_keys import ScoreKey, SortKey, after, select, sortable
 from gateway.backends.memory.sorting import check_after, compile_sort, document_numbers
+from protocol.messages.aggregations.base import InternalAggregation
 
 MAX_RESULT_WINDOW: Final = 10_000
 _COLLAPSIBLE: Final = frozenset({"keyword", "byte", "short", "integer", "long", "half_float", "float", "double", "scaled_float"})
@@ -39,10 +41,10 @@ class ShardHits:
     matches: Matches
     groups: list[Any] | None = None
     """The raw value of each hit's collapse field."""
-    aggregations: Any = None
+    aggregations: list[InternalAggregation] | None = None
 
 
-Aggregate = Callable[[Index, Matches], Any]
+Aggregate = Callable[[Index, Matches], list[InternalAggregation]]
 
 
 def query_shard(
@@ -65,7 +67,7 @@ def query_shard(
     if body.collapse is not None:
         _check_collapse(index, body, keys, values is not None)
     scored = keys is None or any(isinstance(key, ScoreKey) for key in keys) or body.track_scores
-    needs_scores = (scored and body.size > 0) or body.min_score is not None or aggregate is not None
+    needs_scores = (scored and body.size > 0) or body.min_score is not None or scores_for_aggregations(body.aggregations)
     query = body.query if boost == 1 else {"bool": {"must": [body.query or {"match_all": {}}], "boost": boost}}
     found = execute(index, query, now_millis=now_millis, needs_scores=needs_scores, filters=filters)
     if body.min_score is not None:
