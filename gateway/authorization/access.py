@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from gateway.authentication.api_key import Access
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor, descriptors_to_json
-from gateway.authorization.parsing import load_json, parse_indices_entry
+from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry
 from protocol.errors import ElasticsearchException
 
 ROLE_DESCRIPTOR_NAME = "cross_cluster"
@@ -65,13 +65,7 @@ def _entries(kind: str, value: Any) -> list[IndicesPrivileges]:
     entries = [value] if isinstance(value, dict) else value
     if not isinstance(entries, list):
         _malformed(f"[{_PARSER}] {kind} must be an array of objects")
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise ElasticsearchException(
-                "parse_exception",
-                f"failed to parse indices privileges for role [{ROLE_DESCRIPTOR_NAME}]. expected field [{kind}] value to be "
-                f"an array of objects, but found an array element of another type",
-            )
+    entries = array_of_objects(ROLE_DESCRIPTOR_NAME, entries, "indices privileges", kind)
     return [parse_indices_entry(ROLE_DESCRIPTOR_NAME, entry, _PRIVILEGES[kind]) for entry in entries]
 
 

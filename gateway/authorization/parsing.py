@@ -79,7 +79,7 @@ def parse_role_descriptor(name: str, body: Any) -> RoleDescriptor:
 
 
 def parse_indices(role: str, value: Any) -> tuple[IndicesPrivileges, ...]:
-    entries = _array_of_objects(role, value, "indices privileges", "indices")
+    entries = array_of_objects(role, value, "indices privileges", "indices")
     return tuple(parse_indices_entry(role, entry) for entry in entries)
 
 
@@ -190,7 +190,7 @@ def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:
 
 def _remote_indices(role: str, value: Any) -> tuple[RemoteIndicesPrivileges, ...]:
     privileges = []
-    for entry in _array_of_objects(role, value, "remote indices privileges", "remote_indices"):
+    for entry in array_of_objects(role, value, "remote indices privileges", "remote_indices"):
         indices, clusters = _indices_entry(role, entry, None, clusters=True)
         if clusters is None:
             _fail(f"failed to parse remote indices privileges for role [{role}]. missing required [clusters] field")
@@ -201,7 +201,7 @@ def _remote_indices(role: str, value: Any) -> tuple[RemoteIndicesPrivileges, ...
 def _remote_cluster(role: str, value: Any) -> tuple[RemoteClusterPrivileges, ...]:
     prefix = f"failed to parse remote_cluster for role [{role}]."
     groups = []
-    for entry in _array_of_objects(role, value, "remote_cluster", "remote_cluster"):
+    for entry in array_of_objects(role, value, "remote_cluster", "remote_cluster"):
         for key in entry:
             if key not in ("privileges", "clusters"):
                 _fail(f"{prefix} unexpected field [{key}]")
@@ -223,7 +223,7 @@ def _remote_cluster(role: str, value: Any) -> tuple[RemoteClusterPrivileges, ...
 def _applications(role: str, value: Any) -> tuple[ApplicationPrivileges, ...]:
     prefix = f"failed to parse application privileges for role [{role}]."
     privileges = []
-    for entry in _array_of_objects(role, value, "application privileges", "applications"):
+    for entry in array_of_objects(role, value, "application privileges", "applications"):
         for key in entry:
             if key not in ("application", "privileges", "resources"):
                 raise ElasticsearchException("x_content_parse_exception", f"[application] unknown field [{key}]", status=400)
@@ -297,7 +297,7 @@ def strings(role: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _array_of_objects(role: str, value: Any, what: str, field: str) -> list[dict[str, Any]]:
+def array_of_objects(role: str, value: Any, what: str, field: str) -> list[dict[str, Any]]:
     prefix = f"failed to parse {what} for role [{role}]. expected field [{field}] value to be an array"
     if not isinstance(value, list):
         _fail(f"{prefix}, but found [{_token(value)}] instead")

@@ -61,6 +61,8 @@ def read_file(path: Path, environ: Mapping[str, str]) -> dict[str, Written]:
         raise ConfigError([f"{where}: not YAML: {error.problem or error.context}"]) from error
     except yaml.YAMLError as error:
         raise ConfigError([f"{path}: not YAML: {str(error).splitlines()[0]}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path}: nested too deeply"]) from error
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == "tag:yaml.org,2002:null"):
         return {}
     if not isinstance(root, yaml.MappingNode):

@@ -1,9 +1,13 @@
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.config import (
     ConfigError,
@@ -231,6 +235,25 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "big.yml").write_bytes(b"#" * ((1 << 20) + 1))
     with pytest.raises(ConfigError, match="this is not a settings file"):
         load(tmp_path / "big.yml", NO_ENVIRONMENT)
+
+
+def test_nesting_without_end(tmp_path: Path) -> None:
+    assert problems(tmp_path, "[" * 5000) == ["gateway.yml: nested too deeply"]
+    assert problems(tmp_path, "a: &a [*a]\n") == ["gateway.yml:1: setting [a]: a list may hold only single values"]
+
+
+@given(st.binary(max_size=200) | st.text(alphabet="abc.:[]{}&*!|>-#'\"\n ${}%@,?", max_size=60).map(str.encode))
+@example(b"? [a]: b")
+@example(b"!!python/object:os.system a")
+@example(b"cluster.name: !!binary x")
+@example(b"\x00")
+@example(b"%YAML 9.9\n---\n")
+def test_whatever_the_file_holds_only_our_error_is_raised(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "gateway.yml")
+        path.write_bytes(content)
+        with suppress(ConfigError):
+            load(path, NO_ENVIRONMENT)
 
 
 def test_values_stay_the_text_that_they_are(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
             f"{FAILED}. expected field [names] value to be a string or an array of strings, but found [VALUE_NUMBER] instead",
         ),
         (
+            '{"search":["a"]}',
+            "parse_exception",
+            f"{FAILED}. expected field [search] value to be an array of objects, but found an array element of type [VALUE_STRING]",
+        ),
+        (
             '{"search":[{"names":["a"],"query":"no query"}]}',
             "parse_exception",
             "failed to parse field 'query' for indices [a] at index privilege [0] of role descriptor",
