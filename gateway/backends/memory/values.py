@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.backends.memory.analysis import lowercase
 from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.mapping import INTEGERS, FieldType
 
@@ -179,7 +180,7 @@ def parse_boolean(value: Any) -> bool:
 
 def normalizer(name: str | None) -> Callable[[str], str] | None:
     """A keyword's normalizer; mapping_parser.py lets only ``lowercase`` through."""
-    return None if name is None else str.lower
+    return None if name is None else lowercase
 
 
 def check_term(field: FieldType, term: str) -> None:

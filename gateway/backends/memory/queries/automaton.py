@@ -121,7 +121,9 @@ def complement(inner: Language) -> Language:
 
 
 def repeat(inner: Language, low: int, high: int | None) -> Language:
-    """``low`` to ``high`` times; without end for None."""
+    """``low`` to ``high`` times; without end for None. Nothing, repeated, stays nothing, as in Lucene."""
+    if inner == NOTHING and high is None:
+        return NOTHING
     if high is None:
         return sequence([inner] * low + [_star(inner)])
     optional = EMPTY

@@ -69,8 +69,7 @@ def wildcard_node(context: Context, field: FieldType, value: str, ignore_case: b
     if not (field.is_text or field.is_keyword):
         raise context.refused(wrong_type("wildcard", "keyword, text and wildcard", field))
     _check_terms(field)
-    if field.normalizer is not None:
-        value = value.lower()
+    value = (normalizer(field.normalizer) or str)(value)
     prefix = "" if ignore_case else wildcard_prefix(value)
     return automaton_node(context, field, lambda: wildcard_language(value, ignore_case), prefix)
 

@@ -74,11 +74,14 @@ class _Parser:
         self._ignore_case = ignore_case
         self._at = 0
         self._depth = 0
+        self._unknown: str | None = None
 
     def parse(self) -> Language:
         found = self._union()
         if self._at < len(self._text):
             raise self._error(f"end-of-string expected at position {self._at}")
+        if self._unknown is not None:
+            raise self._error(f"'{self._unknown}' not found")
         return found
 
     def _error(self, reason: str) -> ElasticsearchException:
@@ -168,16 +171,18 @@ class _Parser:
         ranges: list[tuple[int, int]] = []
         first = True
         while first or not self._peek("]"):
-            first = False
-            if self._at >= len(self._text):
+            if not first and self._at >= len(self._text):
                 raise self._error(f"expected ']' at position {self._at}")
+            first = False
             if self._peek("\\") and self._text[self._at + 1 : self._at + 2] in tuple("dDsSwW"):
                 self._at += 1
                 ranges.extend(self._predefined(self._next()))
                 continue
+            if self._peek("\\"):
+                self._check_escape(self._text[self._at + 1 : self._at + 2])
             low = self._letter()
             high = low
-            if self._peek("-") and self._text[self._at + 1 : self._at + 2] != "]":
+            if self._peek("-"):
                 self._at += 1
                 high = self._letter()
             if ord(low) > ord(high):
@@ -192,6 +197,11 @@ class _Parser:
     def _predefined(self, letter: str) -> Ranges:
         ranges = _CLASSES[letter.lower()]
         return automaton.outside(ranges)[1] if letter.isupper() else ranges  # type: ignore[return-value]
+
+    def _check_escape(self, letter: str) -> None:
+        """Letters behind a backslash are kept for classes of characters."""
+        if letter.isascii() and letter.isalpha():
+            raise self._error(f"invalid character class \\{ord(letter)}")
 
     def _letter(self) -> str:
         self._take("\\")
@@ -224,6 +234,7 @@ class _Parser:
             following = self._next()
             if following in "dDsSwW":
                 return automaton.chars(self._predefined(following))
+            self._check_escape(following)
             return automaton.char(following, self._ignore_case)
         return automaton.char(letter, self._ignore_case)
 
@@ -233,9 +244,11 @@ class _Parser:
             raise self._error(f"expected '>' at position {len(self._text)}")
         low, dash, high = self._text[self._at : end].partition("-")
         self._at = end + 1
-        if not (
-            dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit() and len(low) < 10 and len(high) < 10
-        ):
+        if not dash:
+            # A named automaton, of which there are none; Lucene finds out when the rest has been parsed.
+            self._unknown = self._unknown if self._unknown is not None else low
+            return automaton.NOTHING
+        if not (low + high).isascii() or not (low.isdigit() and high.isdigit()) or max(len(low), len(high)) > 9:
             raise self._error(f"interval syntax error at position {end}")
         if int(low) > int(high):
             low, high = high, low
