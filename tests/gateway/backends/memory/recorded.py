@@ -40,9 +40,7 @@ def indices() -> dict[str, Index]:
     features = json.loads((ENGINE / "features.json").read_text())["feat"]
     features["mappings"]["properties"]["geo"] = {"type": "object", "enabled": False}
     found = [_index("feat", features["mappings"], [(str(n), document) for n, document in enumerate(features["documents"])], {})]
-    numbers = [
-        (str(n), {"n": n * 7919 % 30000, "k": f"k{n % 3}", "t": f"word{n % 2} common"}) for n in range(30000)
-    ]
+    numbers = [(str(n), {"n": n * 7919 % 30000, "k": f"k{n % 3}", "t": f"word{n % 2} common"}) for n in range(30000)]
     big = {"properties": {"n": {"type": "long"}, "k": {"type": "keyword"}, "t": {"type": "text"}}}
     found.append(_index("big", big, numbers, {}))
     for name in ("one", "two"):
@@ -128,7 +126,9 @@ def same(left: Any, right: Any, path: str = "") -> str | None:
     if isinstance(left, list) and isinstance(right, list):
         if len(left) != len(right):
             return f"{path}: {len(left)} and {len(right)} items: {left} {right}"
-        return next((found for n, pair in enumerate(zip(left, right, strict=True)) if (found := same(*pair, f"{path}[{n}]"))), None)
+        return next(
+            (found for n, pair in enumerate(zip(left, right, strict=True)) if (found := same(*pair, f"{path}[{n}]"))), None
+        )
     if isinstance(left, float) and isinstance(right, int | float) and not isinstance(right, bool):
         return None if math.isclose(left, right, rel_tol=2e-6, abs_tol=1e-12) else f"{path}: {left} and {right}"
     return None if left == right and isinstance(left, bool) == isinstance(right, bool) else f"{path}: {left!r} and {right!r}"
