@@ -170,6 +170,11 @@ def test_two_aggregations_of_one_name_are_refused() -> None:
         decode(b"\x02" + one[1:-1] * 2 + one[-1:])
 
 
+def test_nesting_is_bounded() -> None:
+    with pytest.raises(WireError, match="nested deeper"):
+        decode(b"\x01\x06global\x01a" * 500)
+
+
 @given(line=st.sampled_from(VECTORS), at=st.integers(0, 10_000), to=st.binary(max_size=3), cut=st.booleans())
 def test_mutated_bytes_raise_only_wire_errors(line: dict[str, Any], at: int, to: bytes, cut: bool) -> None:
     data = base64.b64decode(line["bytes"])

@@ -27,9 +27,10 @@ from protocol.messages.aggregations.base import (
     read_order,
     write_order,
 )
+from protocol.messages.aggregations.results.metrics import Centroid, InternalGeoCentroid
 from protocol.messages.aggregations.results.sketches import HyperLogLogPlusPlus
 from protocol.schema import Message
-from protocol.versions import V_8_19
+from protocol.versions import MINIMUM_COMPATIBLE, V_8_19
 from protocol.wire import Reader, Writer
 from tests.vectors import read_lines
 
@@ -213,6 +214,19 @@ def test_malformed_results_are_refused(data: bytes, why: str) -> None:
     with pytest.raises(WireError) as refused:
         decode(data)
     assert why in str(refused.value)
+
+
+def test_the_weights_of_shapes_are_only_for_those_who_know_them() -> None:
+    centroid = InternalGeoCentroid(name="a", count=1, centroid=Centroid(lat=1.0, lon=2.0))
+    old, new = centroid.encode(MINIMUM_COMPATIBLE), centroid.encode(V_8_19)
+    assert new == old + b"\x00"
+    assert InternalGeoCentroid.decode(old, MINIMUM_COMPATIBLE) == InternalGeoCentroid.decode(new, V_8_19) == centroid
+
+
+def test_nesting_is_bounded() -> None:
+    level = b"\x01\x06filter\x01a\xff\x01"
+    with pytest.raises(WireError, match="nested deeper"):
+        decode(level * 500 + b"\x00")
 
 
 def test_formats_compare_by_value() -> None:
