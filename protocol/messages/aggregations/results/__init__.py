@@ -7,7 +7,7 @@ rather than estimates, more buckets than were asked for). Importing this package
 from protocol.messages.aggregations.base import Aggregations, InternalAggregation
 from protocol.messages.aggregations.results import (
     buckets,
-    filters,
+    cuckoo,
     histograms,
     metrics,
     pipeline,
@@ -27,7 +27,7 @@ __all__ = [
     "Aggregations",
     "InternalAggregation",
     "buckets",
-    "filters",
+    "cuckoo",
     "histograms",
     "metrics",
     "pipeline",

@@ -22,7 +22,7 @@ from protocol.messages.aggregations.base import (
     SignificanceHeuristic,
     Size,
 )
-from protocol.messages.aggregations.results.filters import SetBackedScalingCuckooFilter
+from protocol.messages.aggregations.results.cuckoo import SetBackedScalingCuckooFilter
 from protocol.schema import Boolean, Bytes, Codec, Double, Long, Message, Named, VLong, ZLong, codec_of, wire
 from protocol.wire import Reader, Writer
 
