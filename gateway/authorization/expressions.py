@@ -132,7 +132,7 @@ def _expand(
             matched = [_combine(expression, selector)]
             if not minus and options.ignore_unavailable:
                 resource = Resource.of(metadata, expression, selector)
-                if not role.system and not role.check_index(action, resource).allowed:
+                if not role.is_available(action, resource):
                     continue
         for name in matched:
             if minus:

@@ -1,7 +1,7 @@
 """Name patterns as security uses them: literally, with ``*`` and ``?``, or as ``/regular expression/``.
 
 Two dialects, as in Elasticsearch. Names in roles go through its ``StringMatcher``: a name without ``*``, ``?`` and a leading ``/`` is
-literal, backslashes included; in the others a backslash takes the special meaning off the next character. Action patterns of privileges go
+literal, backslashes included; in the others a backslash takes the special meaning off the next character. Action patterns of privileges and user names of run-as go
 through ``Automatons``, where a backslash always escapes. They differ in nothing else.
 """
 
@@ -26,9 +26,11 @@ class NamePatterns:
 
     __slots__ = ("_exact", "_others", "patterns")
 
-    def __init__(self, patterns: Iterable[str]) -> None:
+    def __init__(self, patterns: Iterable[str], *, escapes: bool = False) -> None:
+        """``escapes``: the second dialect, in which a backslash always escapes."""
         self.patterns = tuple(dict.fromkeys(patterns))
-        self._exact = frozenset(p for p in self.patterns if not (p.startswith("/") or "*" in p or "?" in p))
+        special = "*?\\" if escapes else "*?"
+        self._exact = frozenset(p for p in self.patterns if not p.startswith("/") and not any(char in p for char in special))
         try:
             self._others = tuple((p, compile_pattern(p)) for p in self.patterns if p not in self._exact)
         except ValueError as error:

@@ -70,9 +70,16 @@ class DescriptorSet:
         self.cluster: tuple[tuple[str, ClusterPrivilege], ...] = tuple(
             (descriptor.name, cluster_privilege(name)) for descriptor in self.descriptors for name in descriptor.cluster
         )
-        self.groups = tuple(IndexGroup(descriptor.name, entry) for descriptor in self.descriptors for entry in descriptor.indices)
+        self.groups = tuple(
+            IndexGroup(descriptor.name, entry)
+            for descriptor in self.descriptors
+            if not _is_explicit_denial(descriptor.indices)
+            for entry in descriptor.indices
+        )
         self.run_as = tuple(
-            (descriptor.name, NamePatterns(descriptor.run_as)) for descriptor in self.descriptors if descriptor.run_as
+            (descriptor.name, NamePatterns(descriptor.run_as, escapes=True))
+            for descriptor in self.descriptors
+            if descriptor.run_as
         )
         self._by_action: dict[str, tuple[tuple[IndexGroup, IndexPrivilege], ...]] = {}
 
@@ -118,6 +125,11 @@ class DescriptorSet:
                 self._by_action.clear()
             self._by_action[action] = found
         return found
+
+
+def _is_explicit_denial(entries: tuple[IndicesPrivileges, ...]) -> bool:
+    """A single entry whose first privilege is ``none`` gives nothing, whatever else it names: so Elasticsearch builds roles."""
+    return len(entries) == 1 and entries[0].privileges[0].lower() == "none"
 
 
 def _covering_pattern(group: IndexGroup, privilege: IndexPrivilege, resource: Resource) -> str | None:
@@ -196,7 +208,10 @@ class Role:
             is_stream = abstraction.type is AbstractionType.DATA_STREAM
             if (is_stream and not data_streams) or (selector is Selector.FAILURES and not is_stream):
                 continue
-            if self._allows(action, selector, abstraction, metadata, data_streams=data_streams):
+            parent = metadata.parent(abstraction) if data_streams and abstraction.failure_index else None
+            if self._all_cover(action, selector, abstraction.name, abstraction) or (
+                parent is not None and self._all_cover(action, Selector.FAILURES, parent.name, parent)
+            ):
                 names[abstraction.name] = None
                 if is_stream:
                     behind = abstraction.indices if selector is Selector.DATA else abstraction.failure_indices
@@ -207,12 +222,20 @@ class Role:
         self._listed[key] = (metadata, found)
         return found
 
-    def _allows(
-        self, action: str, selector: Selector, abstraction: IndexAbstraction, metadata: ClusterMetadata, *, data_streams: bool
-    ) -> bool:
+    def is_available(self, action: str, resource: Resource) -> bool:
+        """Whether an explicit name counts as available. Narrower than ``check_index``: all sets must cover the same name, either that of
+        the resource or that of its data stream."""
+        parent, abstraction = resource.parent, resource.abstraction
+        if parent is not None and abstraction is not None:
+            through = Selector.FAILURES if abstraction.failure_index else Selector.DATA
+            asked = through if abstraction.failure_index else resource.selector
+            if asked is through and self._all_cover(action, through, parent.name, parent):
+                return True
+        return self._all_cover(action, resource.selector, resource.name, abstraction)
+
+    def _all_cover(self, action: str, selector: Selector, name: str, abstraction: IndexAbstraction | None) -> bool:
+        """By this very name, without regard to data streams."""
         if self.system:
             return True
-        parent = metadata.parent(abstraction)
-        # Without data streams in the request, their indices count by their own names only.
-        resource = Resource(abstraction.name, selector, abstraction, parent if data_streams else None)
+        resource = Resource(name, selector, abstraction)
         return bool(self.sets) and all(one.index_rule(action, resource) is not None for one in self.sets)

@@ -97,7 +97,7 @@ REALM, TOKEN, KEY_TYPE, ANONYMOUS = (
     AuthenticationType.API_KEY,
     AuthenticationType.ANONYMOUS,
 )
-RUN_AS = {"authenticating_user": User("admin", ["superuser"]), "looked_up_by": NATIVE}
+RUN_AS: dict[str, Any] = {"authenticating_user": User("admin", ["superuser"]), "looked_up_by": NATIVE}
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ def clock() -> datetime:
     return datetime(2024, 3, 9, 22, 30, tzinfo=UTC)
 
 
-def names(who: Role, *expressions: str, action: str = SEARCH, **options: bool) -> list[str]:
+def names(who: Role, *expressions: str, action: str = SEARCH, **options: Any) -> list[str]:
     grant = authorize_indices(who, action, expressions, IndicesOptions(**options), CLUSTER, clock=clock)
     assert grant.names is not None
     return list(grant.names)
 
 
-def refusal(who: Role, *expressions: str, action: str = SEARCH, **options: bool) -> ElasticsearchException:
+def refusal(who: Role, *expressions: str, action: str = SEARCH, **options: Any) -> ElasticsearchException:
     with pytest.raises(ElasticsearchException) as caught:
         authorize_indices(who, action, expressions, IndicesOptions(**options), CLUSTER, clock=clock)
     return caught.value
@@ -64,7 +64,7 @@ ALL = reader("*")
         (["<logs-{now/M{uuuu.MM|+02:00}}*>"], {"ignore_unavailable": True}, ""),
     ],
 )
-def test_names_under_a_role_for_logs(expressions: list[str], options: dict[str, bool], expected: str) -> None:
+def test_names_under_a_role_for_logs(expressions: list[str], options: dict[str, Any], expected: str) -> None:
     assert names(LOGS, *expressions, **options) == expected.split()
 
 
@@ -130,7 +130,7 @@ def test_selectors() -> None:
     assert names(both, "events::failures", "events::data") == ["events::failures", "events"]
     assert names(both, "*::failures") == ["events::failures"]
     grant = authorize_indices(both, SEARCH, ["events::failures"], IndicesOptions(), CLUSTER)
-    assert grant.indices == {".fs-events-1"}
+    assert grant.indices == frozenset({".fs-events-1"})
     data = reader("events")
     assert (
         "on indices [events::failures], this action is granted by the index privileges [read,all] for data access, "
@@ -176,7 +176,7 @@ def test_selectors() -> None:
         ),
     ],
 )
-def test_bad_selectors(expression: str, options: dict[str, bool], kind: str, reason: str) -> None:
+def test_bad_selectors(expression: str, options: dict[str, Any], kind: str, reason: str) -> None:
     error = refusal(ALL, expression, **options)
     assert (error.type, error.reason) == (kind, reason)
 
@@ -203,7 +203,7 @@ def test_data_streams_cover_their_indices() -> None:
     assert names(events, "*") == ["events"]
     assert names(events, "*", expand_hidden=True) == [".ds-events-1", ".ds-events-2", "events"]
     grant = authorize_indices(events, SEARCH, ["events"], IndicesOptions(), CLUSTER)
-    assert grant.indices == {".ds-events-1", ".ds-events-2"}
+    assert grant.indices == frozenset({".ds-events-1", ".ds-events-2"})
     assert grant.covers(".ds-events-1")
     assert not grant.covers(".fs-events-1")
 
@@ -212,7 +212,7 @@ def test_an_alias_counts_by_its_name() -> None:
     alias = reader("logs-alias")
     grant = authorize_indices(alias, SEARCH, ["logs-al*"], IndicesOptions(), CLUSTER)
     assert grant.names == ("logs-alias",)
-    assert grant.indices == {"logs-a1", "metrics"}
+    assert grant.indices == frozenset({"logs-a1", "metrics"})
     assert "on indices [metrics]" in str(refusal(alias, "metrics"))
 
 
@@ -345,3 +345,17 @@ def test_the_listing_follows_the_metadata() -> None:
     options = IndicesOptions()
     grants: list[Grant] = [authorize_indices(who, SEARCH, ["*"], options, metadata) for metadata in (before, after, before)]
     assert [grant.names for grant in grants] == [("logs-1",), ("logs-2",), ("logs-1",)]
+
+
+def test_a_single_entry_of_none_gives_nothing() -> None:
+    assert "unauthorized" in str(refusal(role(descriptors(entry("*", privileges=["none", "read"]))), "logs-a1"))
+    assert names(role(descriptors(entry("*", privileges=["read", "none"]))), "logs-a1") == ["logs-a1"]
+    assert names(role(descriptors(entry("x"), entry("*", privileges=["none", "read"]))), "logs-a1") == ["logs-a1"]
+
+
+def test_a_wildcard_needs_every_set_to_cover_the_same_name() -> None:
+    """Named explicitly, one set may cover a backing index and the other its data stream."""
+    who = role(descriptors(entry(".ds-*")), descriptors(entry("events")))
+    assert names(who, ".ds-events-1") == [".ds-events-1"]
+    assert names(who, ".ds-*") == []
+    assert names(who, ".ds-events-1", ignore_unavailable=True) == []

@@ -113,6 +113,8 @@ def test_an_expression_of_too_many_states_is_refused() -> None:
 def test_role_names_take_backslashes_literally_where_nothing_is_special() -> None:
     assert NamePatterns(["a\\b"])("a\\b")
     assert not NamePatterns(["a\\b"])("ab")
+    assert NamePatterns(["a\\b"], escapes=True)("ab")
+    assert not NamePatterns(["a\\b"], escapes=True)("a\\b")
     assert NamePatterns(["a\\*b*"])("a*bc")
     assert not NamePatterns(["a\\*b*"])("axbc")
 

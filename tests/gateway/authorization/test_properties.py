@@ -93,7 +93,6 @@ def decide(who: Role, request: Request) -> Grant | ElasticsearchException:
     try:
         return authorize_indices(who, action, names, options, METADATA)
     except ElasticsearchException as error:
-        assert error.status in (400, 403, 404, None)
         return error
 
 
@@ -151,7 +150,7 @@ def test_cluster_actions_need_every_set(one: DescriptorSet, other: DescriptorSet
 @given(SETS, REQUESTS)
 @settings(max_examples=120)
 def test_every_granted_name_has_its_rule(one: DescriptorSet, request: Request) -> None:
-    """Each name of a grant is allowed by a line of the role, without any document or field rule in its way, and each index is behind one."""
+    """A line of the role without document or field rules allows each name of a grant, and each index is behind a name."""
     decision = decide(role(one), request)
     if isinstance(decision, ElasticsearchException) or decision.names is None:
         return
@@ -168,7 +167,7 @@ def test_every_granted_name_has_its_rule(one: DescriptorSet, request: Request) -
             if not group.source.uses_document_or_field_security
             and any(group.names(covering) for covering in (name, "s" if name in (".ds-s-1", ".fs-s-1") else name))
         )
-    assert decision.indices == behind
+    assert decision.indices == frozenset(behind)
 
 
 @given(SETS, REQUESTS)

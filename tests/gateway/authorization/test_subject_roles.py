@@ -155,8 +155,8 @@ def test_the_system_user_with_a_key_gets_what_replication_needs_within_the_key()
     for sent in ([], [b'{"x":{"cluster":["all"],"indices":[{"names":["*"],"privileges":["all"]}]}}']):
         key = CrossClusterKey("ID", "creator", json.dumps(KEY).encode())
         role = build_role(cross_cluster_subject(SubjectInfo(system, sent), key), STORE)
-        assert authorize_cluster(role, "cluster:internal/remote_cluster/handshake")
-        assert authorize_cluster(role, "cluster:internal/remote_cluster/nodes")
+        assert authorize_cluster(role, "cluster:internal/remote_cluster/handshake").checks
+        assert authorize_cluster(role, "cluster:internal/remote_cluster/nodes").checks
         text = refusal(role, "cluster:monitor/state")
         assert text.startswith(
             "action [cluster:monitor/state] towards remote cluster is unauthorized for user [_system] with assigned roles [] "
@@ -168,7 +168,7 @@ def test_the_system_user_with_a_key_gets_what_replication_needs_within_the_key()
 def test_anybody_may_ask_about_their_own_privileges() -> None:
     role = build_role(key_subject([{}], KEY), STORE)
     action = "cluster:admin/xpack/security/user/has_privileges"
-    assert authorize_cluster(role, action, about_user="alice")
+    assert authorize_cluster(role, action, about_user="alice").checks
     for about in (None, "bob"):
         with pytest.raises(ElasticsearchException):
             authorize_cluster(role, action, about_user=about)
@@ -179,7 +179,7 @@ def test_anybody_may_ask_about_their_own_privileges() -> None:
 def test_role_names_are_looked_up_here() -> None:
     role = by_certificate(User("alice", ["logs", "metrics", "gone"]))
     assert search(role, "*") == ["logs-a1", "logs-a2", "logs-alias", "logs-b1", "metrics"]
-    assert authorize_cluster(role, "cluster:monitor/state")
+    assert authorize_cluster(role, "cluster:monitor/state").checks
     assert refusal(role, SEARCH, "x") == (
         "action [indices:data/read/search] is unauthorized for user [alice] with effective roles [logs,metrics] "
         "(assigned roles [gone] were not found) on indices [x], this action is granted by the index privileges [read,all]"
@@ -198,7 +198,7 @@ def test_reserved_roles() -> None:
     superuser = by_certificate(User("elastic", ["superuser"]))
     assert search(superuser, ".security-7", "logs-a1") == [".security-7", "logs-a1"]
     assert "on restricted indices [.security-7]" in refusal(superuser, "indices:admin/delete", ".security-7")
-    assert authorize_cluster(superuser, "cluster:admin/xpack/security/user/get")
+    assert authorize_cluster(superuser, "cluster:admin/xpack/security/user/get").checks
     viewer = by_certificate(User("v", ["viewer"]))
     assert search(viewer, "logs-*") == ["logs-a1", "logs-a2", "logs-alias", "logs-b1"]
     assert "on indices [.hidden]" in refusal(viewer, SEARCH, ".hidden")
@@ -244,7 +244,7 @@ def test_the_descriptors_inside_an_api_key() -> None:
         "action [indices:data/read/search] is unauthorized for API key id [k1] of user [elastic] on indices [logs-b1], "
         "this action is granted by the index privileges [read,all]"
     )
-    assert authorize_cluster(limited, "cluster:monitor/state")
+    assert authorize_cluster(limited, "cluster:monitor/state").checks
 
 
 def test_api_keys_that_are_refused() -> None:
@@ -308,12 +308,12 @@ def test_the_system_user_with_a_certificate() -> None:
         authorize_indices(role, "indices:admin/delete", ["logs-a1"], IndicesOptions(), CLUSTER)
     assert authorize_indices(
         role, "internal:transport/proxy/indices:data/read/search[phase/query]", None, IndicesOptions(), CLUSTER
-    )
+    ).checks
 
 
 def test_anybody_with_a_certificate_may_shake_hands_and_no_more() -> None:
     role = by_certificate(User("nobody"))
-    assert authorize_cluster(role, "internal:transport/handshake")
+    assert authorize_cluster(role, "internal:transport/handshake").checks
     assert "is unauthorized for user [nobody]" in refusal(role, "internal:admin/tasks/cancel_child")
     with pytest.raises(ElasticsearchException):
         authorize_cluster(build_role(key_subject([], KEY), STORE), "internal:transport/handshake")
@@ -358,7 +358,7 @@ def test_roles_of_real_headers() -> None:
                 continue  # what a remote says to its own nodes
             role = build_role(certificate_subject(authentication, "a"), STORE)
         if role.subject.is_system:
-            assert authorize_cluster(role, "cluster:monitor/xpack/info")
+            assert authorize_cluster(role, "cluster:monitor/xpack/info").checks
         else:
             assert search(role, "logs-a*") == ["logs-a1", "logs-a2", "logs-alias"]
         seen.add((row["kind"], role.subject.principal))
