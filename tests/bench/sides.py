@@ -1,0 +1,92 @@
+"""The two remote clusters that are measured: loading them, and reading what the gateway itself says about its time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.demo.documents import DemoIndex, bulk, write
+from protocol.messages.search_request import SEARCH
+from tests.elasticsearch.rig.clusters import Clusters
+from tests.elasticsearch.rig.gateway import Gateway
+
+BULK_DOCUMENTS = 5000
+ALIASES = {"gateway": "gw_key_proxy", "real": "real_key_proxy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Seconds until searches can be answered, and the resident memory of the process then, in MB."""
+
+    seconds: float
+    memory: float
+
+
+def load_gateway(clusters: Clusters, index: DemoIndex) -> Loading:
+    """Restart the gateway over that index alone: from the start of the process until it is ready."""
+    gateway = clusters.gateway
+    gateway.stop()
+    shutil.rmtree(gateway.folder / "documents")
+    write(gateway.folder / "documents", [index])
+    began = time.perf_counter()
+    gateway.start()
+    seconds = time.perf_counter() - began
+    assert gateway.process is not None
+    return Loading(seconds, _resident(gateway.process.pid))
+
+
+def load_real(clusters: Clusters, index: DemoIndex) -> Loading:
+    """Bulk calls, a forced merge to one segment and a refresh, on a node that has been up and has indexed before."""
+    node = clusters.remote
+    node.rest("DELETE", f"/{index.name}")
+    bodies = [bulk(part).encode() for part in _parts(index)]
+    began = time.perf_counter()
+    node.rest("PUT", f"/{index.name}", index.body)
+    with node.client() as client:
+        for body in bodies:
+            answer = client.post("/_bulk", content=body, headers={"Content-Type": "application/x-ndjson"})
+            if not answer.is_success or answer.json()["errors"]:
+                raise RuntimeError(f"bulk failed: {answer.text[:2000]}")
+    node.rest("POST", f"/{index.name}/_forcemerge?max_num_segments=1")
+    node.rest("POST", f"/{index.name}/_refresh")
+    seconds = time.perf_counter() - began
+    assert node.process is not None
+    return Loading(seconds, _resident(node.process.pid))
+
+
+class AuditLog:
+    """What a gateway logs of its searches from now on."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._path: Path = gateway.log
+        self._position = self._path.stat().st_size
+
+    def durations(self) -> list[float]:
+        """Seconds within the gateway of each search that was logged since the last call: from the whole request to the whole answer."""
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._position += len(whole)
+        events = (json.loads(line) for line in whole.splitlines() if line.startswith(b"{"))
+        return [
+            event["event.duration"] / 1e9
+            for event in events
+            if event.get("event.action") == SEARCH and event.get("event.outcome") == "success"
+        ]
+
+
+def _parts(index: DemoIndex) -> Iterator[DemoIndex]:
+    for start in range(0, len(index.documents), BULK_DOCUMENTS):
+        yield DemoIndex(index.name, index.body, index.documents[start : start + BULK_DOCUMENTS])
+
+
+def _resident(pid: int) -> float:
+    """MB, from Linux's /proc."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
