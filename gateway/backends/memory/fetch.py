@@ -104,7 +104,9 @@ class Fetcher:
         self._doc_values = DocValuesFetcher(index, parse_requests(doc_values, "docvalue_fields")) if doc_values else None
         self._ignored = IgnoredFields(index)
         highlight = source.get("highlight")
-        self._highlighter = Highlighter(index, highlight, source.get("query"), now_millis) if highlight is not None else None
+        self._highlighter = (
+            Highlighter(index, highlight, source.get("query"), now_millis, matches) if highlight is not None else None
+        )
 
     def hit(self, row: int) -> SearchHit:
         """The hit of a row, without score and sort values. Raises ElasticsearchException."""
@@ -115,7 +117,7 @@ class Fetcher:
         if self._show_id:
             hit.id = index.id(row)
         ignored: list[str] = []
-        if self._show_id and self._ignored.possible:
+        if self._show_id and self._ignored.possible(raw):
             document = parse_source(raw)
             ignored = self._ignored.of(document)
             if ignored:

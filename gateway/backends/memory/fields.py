@@ -112,10 +112,19 @@ def _flat(value: Any) -> Iterator[Any]:
         yield value
 
 
-def source_paths(mapping: Mapping, field_: FieldType) -> list[str]:
-    """Where a field's values stand in the source: its own path, and those of fields that copy to it."""
-    copies = [name for name, other in mapping.fields.items() if field_.name in other.copy_to and other.name == name]
-    return [field_.source_path, *copies]
+class SourcePaths:
+    """Where the values of an index's fields stand in the source."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._copies: dict[str, list[str]] = {}
+        for name, other in mapping.fields.items():
+            if name == other.name:
+                for target in other.copy_to:
+                    self._copies.setdefault(target, []).append(name)
+
+    def of(self, field_: FieldType) -> list[str]:
+        """A field's own path, and those of fields that copy to it."""
+        return [field_.source_path, *self._copies.get(field_.source_path, ())]
 
 
 def shower(field_: FieldType, format_: str | None = None) -> Show:
@@ -238,6 +247,7 @@ class FieldsFetcher:
         self._root = _Level("")
         self._unmapped: list[re.Pattern[str]] = []
         mapping = index.mapping
+        paths = SourcePaths(mapping)
         nested_paths = sorted(mapping.nested_paths(), key=len)
         for request in requests:
             if request.pattern in METADATA:
@@ -249,7 +259,7 @@ class FieldsFetcher:
                 for path in nested_paths:
                     if name.startswith(path + "."):
                         level = level.nested.setdefault(path, _Level(path + "."))
-                level.leaves[name] = (source_paths(mapping, found), shower(found, request.format))
+                level.leaves[name] = (paths.of(found), shower(found, request.format))
             if request.include_unmapped:
                 self._unmapped.append(glob(request.pattern))
 
@@ -289,16 +299,23 @@ class IgnoredFields:
     """Which fields of a document were ignored while indexing (``_ignored``): too long for ``ignore_above``, or malformed."""
 
     def __init__(self, index: Index) -> None:
+        paths = SourcePaths(index.mapping)
         self._checks = [
-            (name, source_paths(index.mapping, found), shower(found))
+            (name, paths.of(found), shower(found))
             for name, found in index.mapping.fields.items()
             if name == found.name and (found.ignore_above is not None or found.ignore_malformed)
         ]
 
-    @property
-    def possible(self) -> bool:
-        """Whether any field of the index can be ignored."""
-        return bool(self._checks)
+        limits = [
+            0 if found.ignore_malformed else found.ignore_above or 0
+            for found in index.mapping.fields.values()
+            if found.ignore_above is not None or found.ignore_malformed
+        ]
+        self._shortest = min(limits, default=1 << 62)
+
+    def possible(self, source: bytes) -> bool:
+        """Whether a document can have ignored fields at all, going by its length."""
+        return len(source) > self._shortest
 
     def of(self, document: dict[str, Any]) -> list[str]:
         """The names, sorted."""

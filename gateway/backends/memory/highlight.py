@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from gateway.backends.memory import analysis
 from gateway.backends.memory.analysis import Token
-from gateway.backends.memory.fields import Show, extract, is_ignored, matching_names, shower, source_paths
+from gateway.backends.memory.fields import Show, SourcePaths, extract, is_ignored, matching_names, shower
 from gateway.backends.memory.highlight_plain import highlight_plain
 from gateway.backends.memory.highlight_query import QueryReader
 from gateway.backends.memory.highlight_unified import SEPARATOR, Options, highlight
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
+from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries import compile_query
 from gateway.backends.memory.refusals import illegal
 from gateway.backends.memory.sorting import document_numbers
@@ -55,16 +56,19 @@ def _options(body: Mapping[str, Any], base: Options, where: str) -> Options:
 class _Field:
     """One field that is highlighted."""
 
-    def __init__(self, index: Index, name: str, found: FieldType, options: Options, query: Any, now_millis: int) -> None:
+    def __init__(
+        self, index: Index, name: str, found: FieldType, options: Options, query: Any, now_millis: int, matches: Matches
+    ) -> None:
         self.name = name
         self.options = options
         self._index = index
         self._found = found
-        self._paths = source_paths(index.mapping, found)
+        self._paths = SourcePaths(index.mapping).of(found)
         self._show: Show = shower(found)
         self._analyzer = analysis.analyzer(found.analyzer if found.is_text else "keyword")
         node = compile_query(index, options.highlight_query or query, now_millis=now_millis)
-        self._reader = QueryReader(index, node, found, any_field=not options.require_field_match)
+        known = matches if options.highlight_query is None else None
+        self._reader = QueryReader(index, node, found, any_field=not options.require_field_match, matches=known)
 
     def fragments(self, row: int, document: dict[str, Any]) -> list[str]:
         """The fragments of the field in a document. Raises ElasticsearchException."""
@@ -101,11 +105,12 @@ class _Field:
 
     def _check_length(self, row: int, text: str) -> None:
         limit = self.options.max_analyzed_offset
-        if len(text) > MAX_ANALYZED_OFFSET and (limit is None or limit > MAX_ANALYZED_OFFSET):
+        most = int(self._index.settings.get("index.highlight.max_analyzed_offset", MAX_ANALYZED_OFFSET))
+        if len(text) > most and (limit is None or limit > most):
             raise illegal(
                 f"The length [{len(text)}] of field [{self.name}] in doc[{document_numbers(self._index)[row]}]/index"
-                f"[{self._index.name}] exceeds the [index.highlight.max_analyzed_offset] limit [{MAX_ANALYZED_OFFSET}]. To avoid this "
-                f"error, set the query parameter [max_analyzed_offset] to a value less than index setting [{MAX_ANALYZED_OFFSET}] and "
+                f"[{self._index.name}] exceeds the [index.highlight.max_analyzed_offset] limit [{most}]. To avoid this "
+                f"error, set the query parameter [max_analyzed_offset] to a value less than index setting [{most}] and "
                 f"this will tolerate long field values by truncating them."
             )
 
@@ -123,8 +128,8 @@ def check_highlight(body: Any) -> list[tuple[str, Options]]:
 class Highlighter:
     """Highlights hits of one index, by the ``highlight`` of one search."""
 
-    def __init__(self, index: Index, body: Any, query: Any, now_millis: int) -> None:
-        """Raises ElasticsearchException for what is malformed or not supported."""
+    def __init__(self, index: Index, body: Any, query: Any, now_millis: int, matches: Matches) -> None:
+        """``matches`` is what ``query`` matched. Raises ElasticsearchException for what is malformed or not supported."""
         self._fields: list[_Field] = []
         for pattern, options in check_highlight(body):
             for name in matching_names(index.mapping, pattern):
@@ -132,7 +137,7 @@ class Highlighter:
                 self._check_type(options, name)
                 if "*" in pattern and found.type not in ("text", "keyword"):
                     continue
-                self._fields.append(_Field(index, name, found, options, query, now_millis))
+                self._fields.append(_Field(index, name, found, options, query, now_millis, matches))
 
     @staticmethod
     def _check_type(options: Options, name: str) -> None:

@@ -33,7 +33,8 @@ class Leaves:
 class QueryReader:
     """A compiled query, read for highlighting one field. ``any_field``: what it looks for in other fields counts as well."""
 
-    def __init__(self, index: Index, node: Node, field_: FieldType, *, any_field: bool) -> None:
+    def __init__(self, index: Index, node: Node, field_: FieldType, *, any_field: bool, matches: Matches | None = None) -> None:
+        """``matches`` is what the whole query matched, where that is known already."""
         self._index = index
         self._node = node
         self._any_field = any_field
@@ -41,7 +42,7 @@ class QueryReader:
         self._source: Postings | Column | None = (
             table.text(field_) if field_.is_text else table.column(field_) if field_.type in ("keyword", "ip") else None
         )
-        self._found: dict[int, Matches] = {}
+        self._found: dict[int, Matches] = {} if matches is None else {id(node): matches}
         self._leaves: Leaves | None = None
         self.by_terms = any_field or _has_nested(node)
         """Whether places are found by terms alone: with several fields, and for nested objects, which Lucene's matches do not know."""

@@ -15,9 +15,8 @@ from gateway.backends.memory.queries import execute
 from gateway.backends.memory.sorting import Criterion
 from protocol.errors import ElasticsearchException
 
-_ON_A_FIELD = frozenset(
-    {"term", "terms", "match", "match_phrase", "match_phrase_prefix", "range", "prefix", "wildcard", "fuzzy", "regexp"}
-)
+_ON_A_FIELD = frozenset({"term", "terms", "range", "prefix", "wildcard"})
+"""Queries that Elasticsearch rewrites to match_none where their field is not mapped; a match query is not among them."""
 _FIELD_OPTIONS = frozenset({"boost", "_name"})
 _LOWER = frozenset({"gt", "gte", "from"})
 _UPPER = frozenset({"lt", "lte", "to"})
@@ -49,6 +48,11 @@ def _bool(index: Index, body: Mapping[str, Any], now_millis: int) -> bool:
         clauses = body.get(occur) or []
         if not all(can_match(index, clause, now_millis) for clause in (clauses if isinstance(clauses, list) else [clauses])):
             return False
+    without = body.get("must_not") or []
+    if any(
+        isinstance(clause, dict) and "match_all" in clause for clause in (without if isinstance(without, list) else [without])
+    ):
+        return False
     should = body.get("should") or []
     should = should if isinstance(should, list) else [should]
     if not should or body.get("must") or body.get("filter") or body.get("must_not"):

@@ -22,6 +22,7 @@ from gateway.backends.memory.sorting import check_after, compile_sort, document_
 from protocol.messages.aggregations.base import InternalAggregation
 
 MAX_RESULT_WINDOW: Final = 10_000
+"""index.max_result_window, by default."""
 _COLLAPSIBLE: Final = frozenset({"keyword", "byte", "short", "integer", "long", "half_float", "float", "double", "scaled_float"})
 
 
@@ -56,9 +57,10 @@ def query_shard(
     aggregate: Aggregate | None,
 ) -> ShardHits:
     """Runs the query, the sort and the aggregations. Raises ElasticsearchException: the shard's failure."""
-    if body.window > MAX_RESULT_WINDOW:
+    most = int(index.settings.get("index.max_result_window", MAX_RESULT_WINDOW))
+    if body.window > most:
         raise illegal(
-            f"Result window is too large, from + size must be less than or equal to: [{MAX_RESULT_WINDOW}] but was [{body.window}]. "
+            f"Result window is too large, from + size must be less than or equal to: [{most}] but was [{body.window}]. "
             f"See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the "
             f"[index.max_result_window] index level setting."
         )
