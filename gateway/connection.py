@@ -48,11 +48,12 @@ class Pump:
     handler: RequestHandler
     peer: Peer
     limits: LimitSettings
-    opened: float = field(default_factory=trio.current_time)
     on_close: Callable[[], None] = lambda: None
     _send_lock: trio.Lock = field(default_factory=trio.Lock)
     _places: trio.Semaphore = field(init=False)
     _running: int = 0
+    _greeted: bool = False
+    """Whether a whole message has come."""
     _draining: bool = False
     _drained: trio.Event = field(default_factory=trio.Event)
 
@@ -88,15 +89,12 @@ class Pump:
         return self._drained
 
     async def _read(self, nursery: trio.Nursery) -> None:
-        handshake_deadline = self.opened + self.limits.handshake_timeout / 1e9
         frame_deadline = inf
         while True:
-            deadline = min(frame_deadline, handshake_deadline if self.machine.version is None else inf)
-            with trio.CancelScope(deadline=deadline) as scope:
+            with trio.CancelScope(deadline=frame_deadline) as scope:
                 data = await self.stream.receive_some(RECEIVE_BYTES)
             if scope.cancelled_caught:
-                what = "handshake" if self.machine.version is None else "message"
-                raise WireError(f"the {what} was not complete in time")
+                raise WireError(f"the {'message' if self._greeted else 'handshake'} was not complete in time")
             if not data:
                 if self.machine.mid_message:
                     raise WireError("the connection ended within a message")
@@ -104,11 +102,12 @@ class Pump:
                 return
             for event in self.machine.receive_data(data):
                 if not isinstance(event, RequestStarted):
-                    frame_deadline = inf
+                    self._greeted, frame_deadline = True, inf
                 if not await self._on_event(event, nursery):
                     return
             if self.machine.mid_message and frame_deadline == inf:
-                frame_deadline = trio.current_time() + FRAME_SECONDS
+                allowed = FRAME_SECONDS if self._greeted else self.limits.handshake_timeout / 1e9
+                frame_deadline = trio.current_time() + allowed
 
     async def _on_event(self, event: Event, nursery: trio.Nursery) -> bool:
         """Whether reading goes on."""

@@ -136,7 +136,6 @@ class Server:
         if self._accepted > limits.max_connections:
             log.warning("closing connection", reason=f"more than [{limits.max_connections}] connections", **about)
             return
-        opened = trio.current_time()
         _set_keep_alive(socket_stream)
         stream: trio.abc.Stream = socket_stream
         if bound.context is not None:
@@ -157,7 +156,7 @@ class Server:
             node=self.settings.node.name,
             address=_printable(socket_stream.socket.getsockname()),
         )
-        pump = Pump(stream, machine, self.dispatcher, peer, limits, opened)
+        pump = Pump(stream, machine, self.dispatcher, peer, limits)
         self._pumps[peer.connection] = pump
         try:
             await pump.run()

@@ -2,6 +2,8 @@
 
 ``receive_data`` takes bytes and yields events; ``response`` and ``error_response`` make the bytes that answer a request. What may
 come in which state is the table MOVES; everything else, and every malformed byte, is a WireError after which the connection is closed.
+A local cluster opens several connections to a node and shakes hands on the first one alone (each frame names its version), so a
+connection may begin with a request as well.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Kind(enum.Enum):
 MOVES: dict[tuple[State, Kind], State] = {
     (State.NEW, Kind.PING): State.NEW,
     (State.NEW, Kind.HANDSHAKE): State.OPEN,
+    (State.NEW, Kind.REQUEST): State.OPEN,
     (State.OPEN, Kind.PING): State.OPEN,
     (State.OPEN, Kind.REQUEST): State.OPEN,
 }

@@ -182,6 +182,13 @@ async def test_a_message_that_stops_half_way_has_a_deadline_however_it_drips(aut
         assert "the message was not complete in time" in reasons(client)
 
 
+async def test_a_connection_that_never_says_anything_stays_open(autojump_clock: trio.testing.MockClock) -> None:
+    async with connected(Handler(), shake=False) as client:
+        await trio.sleep(3600)
+        await client.stream.send_all(request(1, payload=b"first"))
+        assert (await client.frame()).payload == b"first"
+
+
 async def test_an_idle_connection_has_no_deadline(autojump_clock: trio.testing.MockClock) -> None:
     async with connected(Handler()) as client:
         await trio.sleep(7 * 24 * 3600)

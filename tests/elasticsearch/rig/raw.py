@@ -12,7 +12,7 @@ from typing import Self
 
 from protocol.compression import Compression
 from protocol.errors import ElasticsearchException
-from protocol.exceptions import read_exception
+from protocol.exceptions import read_exception, unwrap
 from protocol.frames import Frame, FrameDecoder, Ping, Status, encode_frame
 from protocol.messages.handshake import TcpHandshakeRequest
 from protocol.versions import HANDSHAKE_8, V_8_19, TransportVersion
@@ -90,11 +90,11 @@ class RawClient:
         return self._frames.pop(0)
 
     def call(self, action: str, payload: bytes, headers: Mapping[str, str]) -> bytes | ElasticsearchException:
-        """The answer's payload, or the exception that is the answer."""
+        """The answer's payload, or the exception that is the answer, without the wrapper that names node and action."""
         request_id = self.send(action, payload, headers)
         frame = self.receive()
         assert isinstance(frame, Frame), f"closed instead of an answer to {action}"
         assert frame.header.request_id == request_id
         if frame.header.status & Status.ERROR:
-            return read_exception(Reader(frame.payload, frame.header.version))
+            return unwrap(read_exception(Reader(frame.payload, frame.header.version)))
         return frame.payload
