@@ -50,6 +50,9 @@ class Reduction:
         if not mapped:
             return group[0]
         kind = type(mapped[0])
+        if len(group) == 1 and kind.__module__ == metrics.__name__:
+            # Elasticsearch leaves a lone metric alone; merging would move the centroids of a digest.
+            return mapped[0]
         if any(type(aggregation) is not kind for aggregation in mapped):
             raise ElasticsearchException(
                 "aggregation_execution_exception",

@@ -80,7 +80,7 @@ def _stats(aggregation: metrics.InternalStats, _: bool) -> Json:
     if formatted:
         body |= {f"{name}_as_string": show(aggregation.format, values[name]) for name in ("min", "max", "avg", "sum")}
     if isinstance(aggregation, metrics.InternalExtendedStats):
-        names = ("sum_of_squares", "variance", "variance_population", "variance_sampling")
+        names: tuple[str, ...] = ("sum_of_squares", "variance", "variance_population", "variance_sampling")
         names += ("std_deviation", "std_deviation_population", "std_deviation_sampling")
         body |= {name: _number(values[name]) if some else None for name in names}
         sides = ("upper", "lower", "upper_population", "lower_population", "upper_sampling", "lower_sampling")
