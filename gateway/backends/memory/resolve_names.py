@@ -64,9 +64,14 @@ def resolve_expressions(
 ) -> list[IndexAbstraction]:
     """The indices and aliases that expressions stand for, in order; ``*`` and ``_all`` alone stand for aliases where ``all_aliases``.
 
+    No expression stands for nothing: authorization has put names in place of an empty list, or has left none.
     Raises ElasticsearchException.
     """
-    if not expressions or (len(expressions) == 1 and _name(expressions[0], options) in ("_all", "*")):
+    if not expressions:
+        if not options.allow_no_indices:
+            raise index_not_found("[]")
+        return []
+    if len(expressions) == 1 and _name(expressions[0], options) in ("_all", "*"):
         return _everything(options, metadata, aliases=all_aliases)
     found: dict[str, IndexAbstraction] = {}
     wildcard_seen = False

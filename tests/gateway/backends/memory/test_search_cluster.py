@@ -105,7 +105,7 @@ def test_a_closed_index_is_refused_by_name_and_left_out_of_wildcards(small: Call
         "index_uuid": cluster.indices["a"].uuid,
     }
     assert cluster.targets(["a"], IndicesOptions(ignore_unavailable=True)) == []
-    for names in (["*"], ["all"], []):
+    for names in (["*"], ["all"], ["_all"]):
         assert [target.index.name for target in cluster.targets(names, IndicesOptions())] == ["b"]
 
 
@@ -114,6 +114,18 @@ def test_hidden_indices_need_to_be_asked_for(small: Callable[..., MemoryCluster]
     assert [target.index.name for target in cluster.targets(["*"], IndicesOptions())] == ["a", "b"]
     assert [target.index.name for target in cluster.targets(["*"], IndicesOptions(expand_hidden=True))] == ["a", "b", "h"]
     assert [target.index.name for target in cluster.targets(["h"], IndicesOptions())] == ["h"]
+
+
+def test_no_name_is_no_index(small: Callable[..., MemoryCluster]) -> None:
+    """What authorization left empty must not turn into everything."""
+    cluster = small()
+    assert cluster.targets([], IndicesOptions()) == []
+    assert cluster.search([], IndicesOptions(), {}, now_millis=NOW).hits.hits == []
+    assert cluster.field_caps([], IndicesOptions(), ["*"], now_millis=NOW).index_responses == []
+    assert cluster.resolve_index([], IndicesOptions()).indices == []
+    assert cluster.has_matching([], IndicesOptions()) == (False, None)
+    with pytest.raises(ElasticsearchException, match="no such index"):
+        cluster.targets([], IndicesOptions(allow_no_indices=False))
 
 
 def test_no_index_is_an_error_only_where_the_options_say_so(small: Callable[..., MemoryCluster]) -> None:
