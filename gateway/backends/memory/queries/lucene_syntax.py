@@ -9,34 +9,33 @@ from typing import Final
 
 from protocol.errors import ElasticsearchException
 
-_BLANK: Final = " \t\n\r\u3000"
 _TERM_CHARS: Final = r"(?:\\.|[^\s\u3000+\-!():^\[\]\"{}~*?\\/])"
 _LEXER: Final = re.compile(
     rf"""
     (?P<blank>[ \t\n\r\u3000]+)
-  | (?P<and>AND(?![^\s\u3000()\[\]{{}}"~^:!])|&&)
-  | (?P<or>OR(?![^\s\u3000()\[\]{{}}"~^:!])|\|\|)
-  | (?P<not>NOT(?![^\s\u3000()\[\]{{}}"~^:!])|!)
-  | (?P<plus>\+) | (?P<minus>-) | (?P<open>\() | (?P<close>\)) | (?P<colon>:)
+  | (?P<bare>[+\-!][ \t\n\r\u3000])
+  | (?P<not>!) | (?P<plus>\+) | (?P<minus>-) | (?P<open>\() | (?P<close>\)) | (?P<colon>:)
   | (?P<boost>\^[0-9]+(?:\.[0-9]+)?)
   | (?P<quoted>"(?:\\.|[^"\\])*")
-  | (?P<regexp>/(?:\\.|[^/\\])*/)
+  | (?P<regexp>/(?:\\/|[^/])*/)
   | (?P<range>[\[{{]\s*(?P<low>"(?:\\.|[^"\\])*"|[^\s\]}}]+)\s+TO\s+(?P<high>"(?:\\.|[^"\\])*"|[^\s\]}}]+)\s*[\]}}])
-  | (?P<fuzzy>~(?:{_TERM_CHARS})*)
+  | (?P<fuzzy>~(?:{_TERM_CHARS}|[+\-])*)
   | (?P<term>(?:{_TERM_CHARS}|[*?])(?:{_TERM_CHARS}|[*?+\-])*)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _UNESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_OPERATORS: Final = {"AND": "AND", "&&": "AND", "OR": "OR", "||": "OR", "NOT": "NOT"}
 _WILD: Final = re.compile(r"(?:\\.|[^\\*?])*[*?]", re.DOTALL)
 
 
 class Kind(Enum):
-    """The kinds of tokens."""
+    """The kinds of tokens. BARE is a sign before a blank, which stands for itself."""
 
     AND = auto()
     OR = auto()
     NOT = auto()
+    BARE = auto()
     PLUS = auto()
     MINUS = auto()
     OPEN = auto()
@@ -93,6 +92,8 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _term_kind(text: str) -> Kind:
+    if text in _OPERATORS:
+        return Kind[_OPERATORS[text]]
     if text == "*":
         return Kind.STAR
     if not _WILD.match(text):

@@ -95,9 +95,9 @@ def query_string(context: Context, params: dict[str, Any]) -> Node:
     written = text
     if flag(params, "escape", False):
         written = "".join("\\" + letter if letter in _ESCAPED else letter for letter in text)
-    parser = Parser(context, _settings(context, params), written)
+    settings = _settings(context, params)
     try:
-        node = parser.parse()
+        node = Parser(context, settings, written).parse()
     except ElasticsearchException as error:
         if error.type == "parse_exception" and (error.reason or "").startswith("Cannot parse '"):
             raise context.refused(f"Failed to parse query [{text}]", error) from None
@@ -302,6 +302,8 @@ class Parser:
             return self._wildcard(field, token.text)
         if token.kind is Kind.REGEXP:
             return self._each(field, lambda found: regexp_node(self._context, found, token.text[1:-1]))
+        if token.kind is Kind.BARE:
+            return self._field_query(field, token.text[0])
         if token.kind is not Kind.TERM:
             self._at -= 1
             raise self._unexpected()

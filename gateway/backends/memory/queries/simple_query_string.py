@@ -207,10 +207,13 @@ class _Parser:
             elif letter == "-" and self._on("NOT"):
                 self._negations += 1
                 self._at += 1
+                continue
             elif letter in " \t\n\r" and self._on("WHITESPACE"):
                 self._at += 1
             else:
                 self._word()
+            # Not even a blank may stand between the sign and what it negates.
+            self._negations = 0
         return self._top
 
     def _operate(self, operation: Occur) -> None:
@@ -332,4 +335,4 @@ class _Parser:
                 self._top = Bool(size, must=[self._top]) if operation == "must" else Bool(size, should=[self._top])
             (self._top.must if operation == "must" else self._top.should).append(node)
             self._previous = operation
-        self._negations, self._operation = 0, None
+        self._operation = None

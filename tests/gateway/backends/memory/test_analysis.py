@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_tokens_and_offsets_agree(text: str) -> None:
     tokens = STANDARD.analyze(text)
     assert [token.term for token in tokens] == STANDARD.tokens(text)
     assert all(token.term == lowercase(text[token.start : token.end]) for token in tokens)
-    assert all(before.end <= after.start for before, after in zip(tokens, tokens[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(tokens))
 
 
 @given(st.text("ab_1.,:' ", max_size=12))
