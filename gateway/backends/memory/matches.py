@@ -89,7 +89,7 @@ class Matches:
         """Whether a row matches."""
         if self._mask is not None:
             return bool(self._mask[row])
-        at = int(np.searchsorted(self.rows, row))
+        at = int(np.searchsorted(self.rows, np.int32(row)))
         return at < len(self.rows) and int(self.rows[at]) == row
 
     def names_of(self, row: int) -> list[str]:
