@@ -5,7 +5,7 @@ A cluster action is decided by the action alone; an index action by the action a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from gateway.authorization import denials, expressions
@@ -31,6 +31,10 @@ _PASSED_ON = frozenset(
     {"index_not_found_exception", "invalid_index_name_exception", "invalid_selector_exception", "unsupported_selector_exception"}
 )
 """Errors of index expressions that go to the user as they are; others become the cause of a denial."""
+
+
+MAX_QUESTION = 10_000
+"""Characters of index expressions up to which a decision is remembered."""
 
 
 def now() -> datetime:
@@ -71,6 +75,47 @@ def authorize_indices(
     shards that the request goes to, which must be among those that the names stand for. Raises Denied (403), index_not_found_exception
     (404), and the errors of bad expressions (400).
     """
+    shards = frozenset(shard_indices)
+    question = _question(action, names, options, point_in_time, shards)
+    remembered: Grant | None = None if question is None else role.memory.get(metadata, question)
+    if remembered is not None:
+        return remembered
+    grant = _authorize_indices(role, action, names, options, metadata, point_in_time, shards, clock)
+    if question is not None:
+        role.memory.put(metadata, question, grant, len(names or ()) + len(grant.names or ()) + len(grant.indices or ()))
+    return grant
+
+
+def _question(
+    action: str, names: Sequence[str] | None, options: IndicesOptions, point_in_time: bool, shard_indices: frozenset[str]
+) -> Hashable:
+    """All that a decision depends on besides the role and the cluster; ``None`` when that includes the time (date math), or is long."""
+    if names is None:
+        return action
+    if sum(map(len, names)) > MAX_QUESTION or any(name.startswith(("<", "-<")) for name in names):
+        return None
+    chosen = (
+        options.ignore_unavailable,
+        options.allow_no_indices,
+        options.expand_open,
+        options.expand_closed,
+        options.expand_hidden,
+        options.ignore_aliases,
+        options.allow_selectors,
+    )
+    return action, tuple(names), chosen, point_in_time, shard_indices
+
+
+def _authorize_indices(
+    role: Role,
+    action: str,
+    names: Sequence[str] | None,
+    options: IndicesOptions,
+    metadata: ClusterMetadata,
+    point_in_time: bool,
+    shard_indices: frozenset[str],
+    clock: Callable[[], datetime],
+) -> Grant:
     checks = _before(role, action)
     if not is_index_action(action):
         raise denials.action_denied(role, action, checks=checks)
@@ -90,7 +135,7 @@ def authorize_indices(
         if not allowed.allowed:
             raise denials.action_denied(role, action, names=expressions.NO_INDICES, checks=(*checks, allowed))
         return Grant(action, (), frozenset(), (*checks, allowed))
-    return _on_names(role, action, names, resolved, metadata, checks, kind, frozenset(shard_indices))
+    return _on_names(role, action, names, resolved, metadata, checks, kind, shard_indices)
 
 
 def authorize(

@@ -1,8 +1,8 @@
 """Name patterns as security uses them: literally, with ``*`` and ``?``, or as ``/regular expression/``.
 
 Two dialects, as in Elasticsearch. Names in roles go through its ``StringMatcher``: a name without ``*``, ``?`` and a leading ``/`` is
-literal, backslashes included; in the others a backslash takes the special meaning off the next character. Action patterns of privileges and user names of run-as go
-through ``Automatons``, where a backslash always escapes. They differ in nothing else.
+literal, backslashes included; in the others a backslash takes the special meaning off the next character. Action patterns of
+privileges and user names of run-as go through ``Automatons``, where a backslash always escapes. They differ in nothing else.
 """
 
 from __future__ import annotations

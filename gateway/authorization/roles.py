@@ -6,8 +6,9 @@ them allows, so that one more set can only take away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.authentication.subjects import Subject
 from gateway.authorization.cluster_privileges import ClusterPrivilege, cluster_privilege
@@ -20,6 +21,8 @@ from gateway.authorization.restricted import is_restricted_name
 
 MAX_REMEMBERED_ACTIONS = 512
 """Action names per set for which the applicable groups are remembered. Names come from outside, so there is a limit."""
+MAX_REMEMBERED_NAMES = 10_000
+"""Names in all the answers that a role remembers: some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,32 @@ def _covering_pattern(group: IndexGroup, privilege: IndexPrivilege, resource: Re
     return group.find(resource.name, abstraction)
 
 
+class Memory:
+    """Answers about one state of the cluster, forgotten when another one is asked about, and when there are too many."""
+
+    __slots__ = ("_about", "_answers", "_weight")
+
+    def __init__(self) -> None:
+        self._about: ClusterMetadata | None = None
+        self._answers: dict[Hashable, Any] = {}
+        self._weight = 0
+
+    def get(self, metadata: ClusterMetadata, question: Hashable) -> Any:
+        return self._answers.get(question) if self._about is metadata else None
+
+    def put(self, metadata: ClusterMetadata, question: Hashable, answer: Any, names: int) -> None:
+        """``names``: how many names question and answer hold."""
+        weight = names + 10
+        if weight > MAX_REMEMBERED_NAMES:
+            return
+        if self._about is not metadata or self._weight + weight > MAX_REMEMBERED_NAMES:
+            self._about = metadata
+            self._answers.clear()
+            self._weight = 0
+        self._answers[question] = answer
+        self._weight += weight
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Role:
     """What a subject may do: what every one of ``sets`` allows (with no set: nothing).
@@ -160,7 +189,7 @@ class Role:
     authenticating: tuple[DescriptorSet, ...] = ()
     authenticating_names: tuple[str, ...] | None = None
     system: bool = False
-    _listed: dict[str, tuple[object, tuple[str, ...]]] = field(default_factory=dict, repr=False)
+    memory: Memory = field(default_factory=Memory, repr=False)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -199,10 +228,10 @@ class Role:
         self, action: str, selector: Selector, metadata: ClusterMetadata, *, data_streams: bool
     ) -> tuple[str, ...]:
         """Names in the cluster that wildcards may expand to, before visibility. Remembered until the metadata change."""
-        key = f"{action}\n{selector.value}\n{data_streams}"
-        remembered = self._listed.get(key)
-        if remembered is not None and remembered[0] is metadata:
-            return remembered[1]
+        question = (action, selector, data_streams)
+        remembered: tuple[str, ...] | None = self.memory.get(metadata, question)
+        if remembered is not None:
+            return remembered
         names: dict[str, None] = {}
         for abstraction in metadata:
             is_stream = abstraction.type is AbstractionType.DATA_STREAM
@@ -217,9 +246,7 @@ class Role:
                     behind = abstraction.indices if selector is Selector.DATA else abstraction.failure_indices
                     names.update(dict.fromkeys(name for name in behind if name in metadata))
         found = tuple(sorted(names))
-        if len(self._listed) >= MAX_REMEMBERED_ACTIONS:
-            self._listed.clear()
-        self._listed[key] = (metadata, found)
+        self.memory.put(metadata, question, found, len(found))
         return found
 
     def is_available(self, action: str, resource: Resource) -> bool:

@@ -359,3 +359,31 @@ def test_a_wildcard_needs_every_set_to_cover_the_same_name() -> None:
     assert names(who, ".ds-events-1") == [".ds-events-1"]
     assert names(who, ".ds-*") == []
     assert names(who, ".ds-events-1", ignore_unavailable=True) == []
+
+
+def test_decisions_are_remembered_for_all_that_they_depend_on() -> None:
+    who = reader("logs*")
+    options = IndicesOptions()
+    first = authorize_indices(who, SEARCH, ["logs-*"], options, CLUSTER)
+    assert authorize_indices(who, SEARCH, ["logs-*"], IndicesOptions(), CLUSTER) is first
+    hidden = authorize_indices(who, SEARCH, ["logs-*"], IndicesOptions(expand_hidden=True), CLUSTER)
+    assert hidden.names != first.names
+    with pytest.raises(ElasticsearchException):
+        authorize_indices(who, SEARCH, ["logs-*"], options, CLUSTER, shard_indices=["other"])
+    with pytest.raises(ElasticsearchException):
+        authorize_indices(who, "indices:monitor/stats", ["logs-*"], options, CLUSTER)
+    days = iter((datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)))
+    dated = [authorize_indices(who, SEARCH, ["<logs-{now}>"], options, CLUSTER, clock=lambda: next(days)).names for _ in range(2)]
+    assert dated == [("logs-2024.01.01",), ("logs-2024.01.02",)]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    who = reader("*")
+    options = IndicesOptions()
+    large = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(1500)])
+    for number in range(30):
+        assert len(authorize_indices(who, SEARCH, ["*", f"-x{number}*"], options, large).names or ()) == 1500
+    assert len(who.memory._answers) < 10
+    huge = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(11_000)])
+    first = authorize_indices(who, SEARCH, ["*"], options, huge)
+    assert authorize_indices(who, SEARCH, ["*"], options, huge) is not first
