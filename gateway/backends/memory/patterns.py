@@ -291,7 +291,7 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {
     "strict_basic_week_date": (_BASIC_WEEK_DATE_OUT, (_STRICT_BASIC_WEEK_DATE,)),
     "strict_basic_week_date_time": (_BASIC_WEEK_DATE_OUT + "'T'HHmmss.SSSX", (_STRICT_BASIC_WEEK_DATE + "'T'HHmmss{f}{z}",)),
     "strict_basic_week_date_time_no_millis": (_BASIC_WEEK_DATE_OUT + "'T'HHmmssXXX", (_BASIC_WEEK_DATE_OUT + "'T'HHmmss{z}",)),
-    "strict_date": (_DATE_OUT, ("{Y}-MM-dd",)),
+    "strict_date": (_DATE_OUT, ("{Y4-10}-MM-dd",)),
     "strict_date_hour": ("uuuu-MM-dd'T'HH", ("uuuu-MM-dd'T'HH",)),
     "strict_date_hour_minute": ("uuuu-MM-dd'T'HH:mm", ("uuuu-MM-dd'T'HH:mm",)),
     "strict_date_hour_minute_second": ("uuuu-MM-dd'T'HH:mm:ss", ("uuuu-MM-dd'T'HH:mm:ss",)),

@@ -312,6 +312,6 @@ def median_absolute_deviation(state: TDigestState) -> float:
         compression=state.compression,
         type=state.type,
         size=state.size,
-        centroids=[(abs(median - mean), weight) for mean, weight in state.centroids],
+        centroids=sorted((abs(median - mean), weight) for mean, weight in state.centroids),
     )
     return tdigest.quantile(distances, 0.5)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.backends.memory.aggregations import hyperloglog, tdigest
-from gateway.backends.memory.aggregations.metrics import median_absolute_deviation
 from gateway.backends.memory.aggregations.scope import illegal
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import (
@@ -130,7 +129,7 @@ def single_value(aggregation: InternalAggregation) -> float | None:
         case metrics.InternalCardinality():
             return 0.0 if aggregation.counts is None else float(hyperloglog.estimate(aggregation.counts))
         case metrics.InternalMedianAbsoluteDeviation():
-            return median_absolute_deviation(aggregation.values_sketch)
+            return aggregation.median_absolute_deviation
     return None
 
 

@@ -20,6 +20,14 @@ from protocol.values import plain
 
 Json = dict[str, Any]
 
+_TYPES = {
+    "umterms": "sterms",
+    "mapped_sampler": "sampler",
+    "unmapped_sampler": "sampler",
+    "mapped_random_sampler": "random_sampler",
+}
+"""The type that REST shows, where it is not the name on the wire."""
+
 
 def render(aggregations: Sequence[InternalAggregation], *, typed_keys: bool = False) -> Json:
     """The ``aggregations`` of a response. With ``typed_keys`` each name is preceded by its type, as in ``sterms#by_service``.
@@ -27,7 +35,9 @@ def render(aggregations: Sequence[InternalAggregation], *, typed_keys: bool = Fa
     Raises ElasticsearchException for results that cannot be shown, by their type.
     """
     return {
-        f"{aggregation.wire_name}#{aggregation.name}" if typed_keys else aggregation.name: _one(aggregation, typed_keys)
+        f"{_TYPES.get(aggregation.wire_name, aggregation.wire_name)}#{aggregation.name}"
+        if typed_keys
+        else aggregation.name: _one(aggregation, typed_keys)
         for aggregation in aggregations
     }
 

@@ -1,0 +1,60 @@
+"""Partial results that Elasticsearch's own classes read and reduced to the final answer, and those of real nodes."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from gateway.backends.memory.aggregations import SUPPORTED, reduce
+from gateway.backends.memory.aggregations.render import render
+from protocol.messages.aggregations.base import InternalAggregation
+from protocol.messages.aggregations.results import AGGREGATION_RESULTS
+from protocol.versions import V_8_19
+from protocol.wire import Reader
+from tests.vectors import read_lines
+
+
+def _read(data: bytes) -> list[InternalAggregation]:
+    reader = Reader(data, V_8_19)
+    results = AGGREGATION_RESULTS.read(reader)
+    reader.expect_end("aggregations")
+    return results
+
+
+def test_final_reduction_as_elasticsearch() -> None:
+    wrong = []
+    for line in read_lines("engine/reductions.jsonl.gz"):
+        found = render(reduce([_read(bytes.fromhex(line["partial"]))], final=True), typed_keys=True)
+        if found != line["final"]:
+            wrong.append((line["request"], line["final"], found))
+    assert not wrong
+
+
+def _supported(aggregations: dict[str, Any]) -> bool:
+    for definition in aggregations.values():
+        below = definition.get("aggs") or definition.get("aggregations") or {}
+        kinds = definition.keys() - {"aggs", "aggregations", "meta"}
+        if not kinds <= SUPPORTED or {"hdr", "explain"} & next(iter(definition.values())).keys() or not _supported(below):
+            return False
+    return True
+
+
+RECORDED = [line for line in read_lines("aggregations_results.jsonl.gz") if _supported(line["aggs"])]
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_results_of_real_nodes(final: bool) -> None:
+    wrong, checked = [], 0
+    for line in RECORDED:
+        if line["final"] is not final:
+            continue
+        results = _read(b64decode(line["bytes"]))
+        found = render(results if final else reduce([results], final=True), typed_keys=True)
+        checked += 1
+        expected = line["rest"] if final else line["reduced"]
+        if found != expected:
+            wrong.append((line["aggs"], expected, found))
+    assert not wrong
+    assert checked > 40
