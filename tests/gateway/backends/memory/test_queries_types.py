@@ -80,7 +80,8 @@ def index() -> Index:
 
 
 def rows(query: dict[str, Any]) -> list[int]:
-    return execute(index(), query, now_millis=NOW).rows.tolist()
+    found: list[int] = execute(index(), query, now_millis=NOW).rows.tolist()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -220,23 +221,71 @@ def test_what_a_query_finds(query: dict[str, Any], expected: list[int]) -> None:
         ({"terms": {"n": [1, ""]}}, "failed to create query: empty String", "number_format_exception"),
         ({"match": {"n": "abc"}}, 'failed to create query: For input string: "abc"', "number_format_exception"),
         ({"range": {"x": {"gt": "a"}}}, 'failed to create query: For input string: "a"', "number_format_exception"),
-        ({"term": {"b": "yes"}}, "failed to create query: Can't parse boolean value [yes], expected [true] or [false]", "illegal_argument_exception"),
+        (
+            {"term": {"b": "yes"}},
+            "failed to create query: Can't parse boolean value [yes], expected [true] or [false]",
+            "illegal_argument_exception",
+        ),
         ({"term": {"ip": "x"}}, "failed to create query: 'x' is not an IP string literal.", "illegal_argument_exception"),
-        ({"range": {"d": {"gte": "x"}}}, "failed to create query: failed to parse date field [x] with format [strict_date_optional_time||epoch_millis]", "parse_exception"),
-        ({"range": {"c": {"gte": "x"}}}, "failed to create query: Field [c] of type [constant_keyword] does not support range queries", "illegal_argument_exception"),
-        ({"term": {"off": 3}}, "failed to create query: Cannot search on field [off] since it is not indexed nor has doc values.", "illegal_argument_exception"),
-        ({"term": {"n": {"value": 1, "case_insensitive": True}}}, "[n] field which is of type [integer], does not support case insensitive term queries", None),
-        ({"prefix": {"n": "1"}}, "Can only use prefix queries on keyword, text and wildcard fields - not on [n] which is of type [integer]", None),
-        ({"wildcard": {"d": "1*"}}, "Can only use wildcard queries on keyword, text and wildcard fields - not on [d] which is of type [date]", None),
-        ({"regexp": {"ip": "1"}}, "Can only use regexp queries on keyword and text fields - not on [ip] which is of type [ip]", None),
-        ({"fuzzy": {"n": "1"}}, "failed to create query: Can only use fuzzy queries on keyword and text fields - not on [n] which is of type [integer]", "illegal_argument_exception"),
-        ({"match_phrase_prefix": {"k": "a"}}, "failed to create query: Can only use phrase prefix queries on text fields - not on [k] which is of type [keyword]", "illegal_argument_exception"),
+        (
+            {"range": {"d": {"gte": "x"}}},
+            "failed to create query: failed to parse date field [x] with format [strict_date_optional_time||epoch_millis]",
+            "parse_exception",
+        ),
+        (
+            {"range": {"c": {"gte": "x"}}},
+            "failed to create query: Field [c] of type [constant_keyword] does not support range queries",
+            "illegal_argument_exception",
+        ),
+        (
+            {"term": {"off": 3}},
+            "failed to create query: Cannot search on field [off] since it is not indexed nor has doc values.",
+            "illegal_argument_exception",
+        ),
+        (
+            {"term": {"n": {"value": 1, "case_insensitive": True}}},
+            "[n] field which is of type [integer], does not support case insensitive term queries",
+            None,
+        ),
+        (
+            {"prefix": {"n": "1"}},
+            "Can only use prefix queries on keyword, text and wildcard fields - not on [n] which is of type [integer]",
+            None,
+        ),
+        (
+            {"wildcard": {"d": "1*"}},
+            "Can only use wildcard queries on keyword, text and wildcard fields - not on [d] which is of type [date]",
+            None,
+        ),
+        (
+            {"regexp": {"ip": "1"}},
+            "Can only use regexp queries on keyword and text fields - not on [ip] which is of type [ip]",
+            None,
+        ),
+        (
+            {"fuzzy": {"n": "1"}},
+            "failed to create query: Can only use fuzzy queries on keyword and text fields - not on [n] which is of type [integer]",
+            "illegal_argument_exception",
+        ),
+        (
+            {"match_phrase_prefix": {"k": "a"}},
+            "failed to create query: Can only use phrase prefix queries on text fields - not on [k] which is of type [keyword]",
+            "illegal_argument_exception",
+        ),
         ({"match": {"t": {"query": "x", "analyzer": "nope"}}}, "[match] analyzer [nope] not found", None),
-        ({"nested": {"path": "nope", "query": {"match_all": {}}}}, "[nested] failed to find nested object under path [nope]", None),
+        (
+            {"nested": {"path": "nope", "query": {"match_all": {}}}},
+            "[nested] failed to find nested object under path [nope]",
+            None,
+        ),
         ({"regexp": {"k": "(a"}}, "failed to create query: expected ')' at position 2", "illegal_argument_exception"),
-        ({"bool": {"should": [{"match_all": {}}], "minimum_should_match": "x"}}, 'failed to create query: For input string: "x"', "number_format_exception"),
+        (
+            {"bool": {"should": [{"match_all": {}}], "minimum_should_match": "x"}},
+            'failed to create query: For input string: "x"',
+            "number_format_exception",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_a_field_cannot_take_is_a_shards_error(query: dict[str, Any], reason: str, cause: str | None) -> None:
     with pytest.raises(ElasticsearchException) as caught:
         rows(query)
@@ -328,13 +377,15 @@ def test_deleted_documents_are_not_found() -> None:
 
 def test_an_empty_index_answers() -> None:
     made = Index("empty", mapping=parse_mappings(MAPPINGS), mappings=MAPPINGS)
-    for query in (
+    queries: list[dict[str, Any]] = [
         {"match_all": {}},
         {"match": {"t": "x"}},
         {"range": {"n": {"gt": 1}}},
         {"match_phrase": {"t": "a b"}},
         {"prefix": {"k": "a"}},
-    ):
+        {"query_string": {"query": "a~1 AND b*"}},
+    ]
+    for query in queries:
         assert len(execute(made, query, now_millis=NOW)) == 0
 
 
@@ -358,7 +409,7 @@ QUERIES = st.recursive(
         },
     ).map(lambda body: {"bool": body}),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 def brute(query: dict[str, Any], document: list[int]) -> float | None:
