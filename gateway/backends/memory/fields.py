@@ -63,6 +63,8 @@ def parse_requests(value: Any, option: str) -> list[Request]:
             if key not in ("field", "format", "include_unmapped"):
                 raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{option}] unknown field [{key}]")
         shown = element.get("format")
+        if not isinstance(shown, str | None):
+            raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{option}] failed to parse field [format]")
         requests.append(
             Request(element["field"], None if shown == "use_field_mapping" else shown, bool(element.get("include_unmapped")))
         )

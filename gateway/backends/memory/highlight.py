@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.backends.memory import analysis
@@ -23,16 +22,23 @@ from protocol.errors import ElasticsearchException
 
 MAX_ANALYZED_OFFSET: Final = 1_000_000
 """index.highlight.max_analyzed_offset, by default."""
-_PLAIN_OPTIONS: Final = frozenset(field.name for field in fields(Options)) - {"pre_tag", "post_tag"}
-_ACCEPTED: Final = frozenset({"pre_tags", "post_tags", "tags_schema", "fields"}) | _PLAIN_OPTIONS
+_KINDS: Final[dict[str, type]] = {
+    **dict.fromkeys(("type", "order", "encoder", "boundary_scanner", "fragmenter"), str),
+    **dict.fromkeys(("fragment_size", "number_of_fragments", "no_match_size", "max_analyzed_offset"), int),
+    "require_field_match": bool,
+    "highlight_query": dict,
+}
+"""The options of a field that are taken as they are, with the type of their values."""
 _WITHOUT_EFFECT: Final = frozenset(
     {"boundary_scanner_locale", "boundary_chars", "boundary_max_scan", "phrase_limit", "force_source", "use_explicit_field_order"}
 )
 _STYLED: Final = '<em class="hlt1">'
 
 
-def _options(body: Mapping[str, Any], base: Options, where: str) -> Options:
+def _options(body: Any, base: Options, where: str) -> Options:
     result = replace(base)
+    if not isinstance(body, dict):
+        raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{where}] Expected START_OBJECT")
     for key, value in body.items():
         if key == "fields" or key in _WITHOUT_EFFECT or value is None:
             continue
@@ -45,8 +51,12 @@ def _options(body: Mapping[str, Any], base: Options, where: str) -> Options:
             result.pre_tag, result.post_tag = (_STYLED, "</em>") if value == "styled" else ("<em>", "</em>")
         elif key in ("pre_tags", "post_tags"):
             tags = [value] if isinstance(value, str) else value
+            if not isinstance(tags, list) or not tags:
+                raise illegal(f"[{key}] must be a list of tags")
             setattr(result, key[:-1], str(tags[0]))
-        elif key in _ACCEPTED:
+        elif key in _KINDS:
+            if type(value) is not _KINDS[key]:
+                raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{where}] failed to parse field [{key}]")
             setattr(result, key, value)
         else:
             raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{where}] unknown field [{key}]")
@@ -121,7 +131,10 @@ def check_highlight(body: Any) -> list[tuple[str, Options]]:
         raise ElasticsearchException("parsing_exception", "Unknown key for a VALUE_STRING in [highlight].")
     common = _options(body, Options(), "highlight")
     wanted = body.get("fields") or {}
-    pairs = [pair for each in wanted for pair in each.items()] if isinstance(wanted, list) else list(wanted.items())
+    named = wanted if isinstance(wanted, list) else [wanted]
+    if not all(isinstance(each, dict) for each in named):
+        raise ElasticsearchException("x_content_parse_exception", "[1:1] [highlight] failed to parse field [fields]")
+    pairs = [pair for each in named for pair in each.items()]
     return [(pattern, _options(own or {}, common, "highlight_field")) for pattern, own in pairs]
 
 

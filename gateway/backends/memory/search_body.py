@@ -11,6 +11,7 @@ from gateway.backends.memory.sorting import Criterion, parse_sort
 from protocol.errors import ElasticsearchException
 
 DEFAULT_SIZE: Final = 10
+_MAX_FLOAT: Final = 3.4028234663852886e38
 DEFAULT_TRACK: Final = 10_000
 """Hits are counted exactly up to here unless ``track_total_hits`` says otherwise."""
 
@@ -95,7 +96,7 @@ def parse_body(source: Mapping[str, Any]) -> SearchBody:
         track_total=track_total,
         track_all=track_all,
         track_scores=source.get("track_scores") is True,
-        min_score=None if min_score is None else float(min_score),
+        min_score=None if min_score is None else _decimal(min_score, "min_score"),
         terminate_after=terminate_after,
         collapse=_collapse(source.get("collapse")),
         boosts=_boosts(source.get("indices_boost")),
@@ -129,6 +130,15 @@ def _whole(source: Mapping[str, Any], key: str, default: int) -> int:
     try:
         return int(value)
     except ValueError:
+        raise ElasticsearchException("number_format_exception", f'For input string: "{value}"') from None
+
+
+def _decimal(value: Any, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ElasticsearchException("parsing_exception", f"Unknown key for a {_token(value)} in [{key}].")
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
         raise ElasticsearchException("number_format_exception", f'For input string: "{value}"') from None
 
 
@@ -169,4 +179,10 @@ def _boosts(value: Any) -> list[tuple[str, float]]:
     if not value:
         return []
     entries = value if isinstance(value, list) else [value]
-    return [(name, float(boost)) for entry in entries for name, boost in entry.items()]
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise ElasticsearchException("parsing_exception", "Expected [START_OBJECT] in [indices_boost]")
+    boosts = [(name, _decimal(boost, "indices_boost")) for entry in entries for name, boost in entry.items()]
+    for name, boost in boosts:
+        if not 0 <= boost <= _MAX_FLOAT:
+            raise illegal(f"[indices_boost] of [{name}] must be a positive number of single precision, got [{boost}]")
+    return boosts

@@ -17,7 +17,7 @@ from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries import execute
 from gateway.backends.memory.refusals import illegal
 from gateway.backends.memory.search_body import SearchBody
-from gateway.backends.memory.sort_keys import ScoreKey, SortKey, after, select, sortable
+from gateway.backends.memory.sort_keys import ScoreKey, SortKey, after, select, single, sortable
 from gateway.backends.memory.sorting import check_after, compile_sort, document_numbers
 from protocol.messages.aggregations.base import InternalAggregation
 
@@ -86,9 +86,10 @@ def query_shard(
 
 
 def _at_least(found: Matches, least: float) -> Matches:
+    bound = single(least)
     if found.constant is not None:
-        return found if found.constant >= np.float32(least) else Matches.none(found.size).with_names(found.named)
-    kept = found.scores >= np.float32(least)
+        return found if found.constant >= bound else Matches.none(found.size).with_names(found.named)
+    kept = found.scores >= bound
     return Matches(found.size, rows=found.rows[kept], scores=found.scores[kept], named=found.named)
 
 

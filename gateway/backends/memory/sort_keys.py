@@ -25,6 +25,12 @@ LOWEST: Final = -(1 << 63)
 HIGHEST: Final = (1 << 63) - 1
 
 
+def single(value: float) -> float:
+    """A number rounded to single precision, infinite beyond it."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
 def sortable(values: NDArray[Any]) -> Keys:
     """Numbers as int64 that compare as Java compares the numbers."""
     if values.dtype.kind != "f":
@@ -92,7 +98,7 @@ class ScoreKey(SortKey):
         return raw
 
     def key_of(self, value: Any) -> int:
-        ascending = int(sortable(np.array([np.float32(value)], np.float64))[0])
+        ascending = int(sortable(np.array([single(float(value))], np.float64))[0])
         return ascending if self.field.reverse else ~ascending
 
     def compare(self, left: Any, right: Any) -> int:

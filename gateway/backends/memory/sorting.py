@@ -33,6 +33,7 @@ from gateway.backends.memory.sort_keys import (
     TermKey,
     ordinals_of,
     picked,
+    single,
 )
 from gateway.backends.memory.values import MalformedValueError, address_text, java_float, parse_address, text_of
 from protocol.errors import ElasticsearchException
@@ -96,6 +97,13 @@ def _criterion(name: str, options: Any) -> Criterion:
         if option not in ({"order"} if name == "_score" else _OPTIONS):
             kind = "_score" if name == "_score" else "field_sort"
             raise ElasticsearchException("x_content_parse_exception", f"[1:1] [{kind}] unknown field [{option}]")
+    for option in ("unmapped_type", "numeric_type", "format"):
+        if not isinstance(options.get(option), str | None):
+            raise ElasticsearchException("x_content_parse_exception", f"[1:1] [field_sort] failed to parse field [{option}]")
+    if isinstance(options.get("missing"), list | dict) or not isinstance(options.get("nested"), dict | None):
+        raise ElasticsearchException(
+            "x_content_parse_exception", "[1:1] [field_sort] failed to parse field [missing] or [nested]"
+        )
     order = str(options.get("order", "desc" if name == "_score" else "asc")).lower()
     if order not in ("asc", "desc"):
         raise illegal(f"No enum constant org.elasticsearch.search.sort.SortOrder.{order.upper()}")
@@ -329,7 +337,7 @@ def _missing_number(criterion: Criterion, kind: NumberKind, nanos: bool) -> Any:
     try:
         if kind is FLOAT or kind is DOUBLE:
             number = java_float(given) if isinstance(given, str) else float(given)
-            return float(np.float32(number)) if kind is FLOAT else number
+            return single(number) if kind is FLOAT else number
         if isinstance(given, bool) or (isinstance(given, str) and not _is_whole(given)):
             raise MalformedValueError(f'For input string: "{text_of(given)}"', "number_format_exception")
         return max(min(int(given), kind.highest), kind.lowest)
@@ -370,7 +378,7 @@ def _number(value: Any, kind: NumberKind, name: str, *, boolean: bool) -> Any:
             if isinstance(value, bool):
                 raise MalformedValueError(f'For input string: "{text_of(value)}"', "number_format_exception")
             number = java_float(value) if isinstance(value, str) else float(value)
-            return float(np.float32(number)) if kind is FLOAT else number
+            return single(number) if kind is FLOAT else number
         if isinstance(value, bool) or (isinstance(value, str) and not _is_whole(value)):
             raise MalformedValueError(f'For input string: "{text_of(value)}"', "number_format_exception")
         return max(min(int(value), HIGHEST), LOWEST)
