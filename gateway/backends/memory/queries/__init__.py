@@ -17,7 +17,7 @@ from gateway.backends.memory.queries import (  # noqa: F401 - each module declar
     term_level,
 )
 from gateway.backends.memory.queries.compiler import Context, supported
-from gateway.backends.memory.queries.nodes import ONE, Bool, Names, Node
+from gateway.backends.memory.queries.nodes import ONE, Names, Node
 from gateway.backends.memory.values import MalformedValueError
 from protocol.errors import ElasticsearchException
 
@@ -60,11 +60,12 @@ def execute(
     ``named`` has what each named query of ``query`` matched. Raises ElasticsearchException as `compile_query`.
     """
     node = compile_query(index, query, now_millis=now_millis)
-    if filters:
-        narrowing = [compile_query(index, filter_, now_millis=now_millis) for filter_ in filters]
-        node = Bool(index.rows, must=[node], filters=narrowing)
+    narrowing = [compile_query(index, filter_, now_millis=now_millis) for filter_ in filters]
     names: Names = {}
     found = node.matches(ONE, needs_scores, names)
+    for filter_node in narrowing:
+        # Names within the filters are nobody's business who searches.
+        found = found.within(filter_node.matches(ONE, False, {}).mask)
     if not index.all_live:
         found = found.within(index.live)
     return found.with_names(names) if names else found

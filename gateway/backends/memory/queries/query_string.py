@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from gateway.backends.memory import analysis
-from gateway.backends.memory.mapping import FieldType
-from gateway.backends.memory.queries.bounds import Bounds, range_node
 from gateway.backends.memory.queries.compiler import Context, flag, illegal, number, parsing, query, whole
-from gateway.backends.memory.queries.fields import check_searchable, exists_node
 from gateway.backends.memory.queries.lucene_syntax import Kind, Token, failure, tokenize, unescape
 from gateway.backends.memory.queries.matching import MatchOptions, operator
 from gateway.backends.memory.queries.minimum import with_minimum
-from gateway.backends.memory.queries.multi_match import TIES, Boosts, check_type, combined, resolve_fields
-from gateway.backends.memory.queries.nodes import ONE, Absent, Bool, Boost, DisMax, Node
+from gateway.backends.memory.queries.multi_match import TIES, check_type, resolve_fields
+from gateway.backends.memory.queries.nodes import Absent, Bool, Boost, Node
 from gateway.backends.memory.queries.patterns import (
     MAX_EXPANSIONS,
     check_rewrite,
-    edits_of,
-    fuzzy_node,
-    prefix_node,
-    regexp_node,
-    wildcard_node,
 )
+from gateway.backends.memory.queries.query_string_leaves import Leaves, Settings
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
-from gateway.backends.memory.values import MalformedValueError
 from protocol.errors import ElasticsearchException
 
 Occur = Literal["must", "should", "must_not"]
@@ -38,25 +29,6 @@ MAX_DEPTH: Final = 100
 _AFTER_WORDS: Final = frozenset({Kind.COLON, Kind.STAR, Kind.FUZZY, Kind.BOOST, Kind.AND, Kind.OR})
 """A term before one of these stands for itself, rather than being matched together with the terms before it."""
 _ESCAPED: Final = frozenset('\\+-!():^[]"{}~*?|&/')
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The options of a query string."""
-
-    boosts: Boosts
-    """The default fields."""
-    default_field: str | None
-    and_: bool
-    kind: str
-    tie: float
-    options: MatchOptions
-    quote_analyzer: str | None
-    quote_suffix: str | None
-    phrase_slop: int
-    leading_wildcard: bool
-    analyze_wildcard: bool
-    time_zone: str | None
 
 
 @query(
@@ -158,6 +130,7 @@ class Parser:
     def __init__(self, context: Context, settings: Settings, text: str) -> None:
         self._context = context
         self._settings = settings
+        self._leaves = Leaves(context, settings)
         self._text = text
         self._tokens = tokenize(text)
         self._at = 0
@@ -226,7 +199,7 @@ class Parser:
         words = [unescape(self._next().text)]
         while self._is_word(0):
             words.append(unescape(self._next().text))
-        node = self._field_query(field, " ".join(words))
+        node = self._leaves.words(field, " ".join(words))
         if node is None:
             return
         occur: Occur = "must" if self._settings.and_ else "should"
@@ -286,31 +259,31 @@ class Parser:
         token = self._next()
         if token.kind is Kind.QUOTED:
             slop = self._take(Kind.FUZZY)
-            return self._phrase(field, unescape(token.text[1:-1]), self._slop(slop))
+            return self._leaves.phrase(field, unescape(token.text[1:-1]), self._slop(slop))
         if token.kind is Kind.RANGE:
-            return self._range(field, token)
+            return self._leaves.range(field, token)
         boost = self._take(Kind.BOOST) if self._peek(1).kind is Kind.FUZZY else None
         fuzzy = self._take(Kind.FUZZY)
         if boost is not None:
             # term^2~ is the same as term~^2: the boost is read after the term by the caller.
             self._tokens.insert(self._at, boost)
         if token.kind is Kind.STAR:
-            return self._wildcard(field, "*")
+            return self._leaves.wildcard(field, "*")
         if token.kind is Kind.PREFIX:
-            return self._each(field, lambda found: self._prefix(found, unescape(token.text[:-1])))
+            return self._leaves.prefix(field, unescape(token.text[:-1]))
         if token.kind is Kind.WILD:
-            return self._wildcard(field, token.text)
+            return self._leaves.wildcard(field, token.text)
         if token.kind is Kind.REGEXP:
-            return self._each(field, lambda found: regexp_node(self._context, found, token.text[1:-1]))
+            return self._leaves.regexp(field, token.text[1:-1])
         if token.kind is Kind.BARE:
-            return self._field_query(field, token.text[0])
+            return self._leaves.words(field, token.text[0])
         if token.kind is not Kind.TERM:
             self._at -= 1
             raise self._unexpected()
         text = unescape(token.text)
         if fuzzy is not None:
-            return self._fuzzy(field, text, fuzzy)
-        return self._field_query(field, text)
+            return self._leaves.fuzzy(field, text, fuzzy)
+        return self._leaves.words(field, text)
 
     def _slop(self, token: Token | None) -> int:
         if token is None or len(token.text) == 1:
@@ -319,130 +292,3 @@ class Parser:
             return int(float(token.text[1:]))
         except ValueError:
             raise failure(self._text, token.at, token.text) from None
-
-    # Leaves
-
-    def _fields(self, field: str | None, quoted: bool = False) -> Boosts:
-        if field is None or (field == "*" and self._settings.default_field == "*"):
-            boosts = self._settings.boosts
-        elif "*" in field:
-            boosts = dict.fromkeys(self._context.names(field), ONE)
-        else:
-            boosts = {field: ONE} if self._context.field(field) is not None else {}
-        suffix = self._settings.quote_suffix
-        if quoted and suffix:
-            return {name + suffix if self._context.field(name + suffix) else name: boost for name, boost in boosts.items()}
-        return boosts
-
-    def _each(self, field: str | None, make: Any) -> Node | None:
-        """A query on each field, the best of which counts."""
-        boosts = self._fields(field)
-        nodes: list[Node] = []
-        for name, boost in boosts.items():
-            found = self._context.field(name)
-            try:
-                node = self._context.nothing() if found is None else make(found)
-            except (ElasticsearchException, MalformedValueError):
-                if not self._settings.options.lenient:
-                    raise
-                node = self._context.nothing()
-            nodes.append(node if boost == 1 else Boost(node, boost))
-        if not boosts:
-            return self._context.nothing()
-        return nodes[0] if len(nodes) == 1 else DisMax(self._context.size, nodes, self._settings.tie)
-
-    def _field_query(self, field: str | None, text: str) -> Node | None:
-        if field == "_exists_":
-            return self._exists(text)
-        if field is not None and len(text) > 1:
-            for sign, include in ((">=", True), (">", False), ("<=", True), ("<", False)):
-                if text.startswith(sign) and len(text) > len(sign):
-                    bound = text[len(sign) :]
-                    low, high = (bound, None) if sign[0] == ">" else (None, bound)
-                    return self._between(
-                        field, low, high, include if sign[0] == ">" else True, include if sign[0] == "<" else True
-                    )
-            found = self._context.field(field)
-            if found is not None and found.is_date and self._settings.time_zone is not None:
-                return self._between(field, text, text, True, True)
-        boosts = self._fields(field)
-        if not boosts:
-            return self._context.nothing()
-        node = combined(self._context, boosts, text, self._settings.kind, self._settings.options, self._settings.tie)
-        return None if isinstance(node, Absent) else node
-
-    def _phrase(self, field: str | None, text: str, slop: int) -> Node | None:
-        if field == "_exists_":
-            return self._exists(text)
-        boosts = self._fields(field, quoted=True)
-        if not boosts:
-            return self._context.nothing()
-        analyzer = self._settings.quote_analyzer or self._settings.options.analyzer
-        options = replace(self._settings.options, slop=slop, analyzer=analyzer)
-        node = combined(self._context, boosts, text, "phrase", options, self._settings.tie)
-        return None if isinstance(node, Absent) else node
-
-    def _range(self, field: str | None, token: Token) -> Node | None:
-        low = None if token.low == "*" else token.low
-        high = None if token.high == "*" else token.high
-        return self._between(field, low, high, token.text[0] == "[", token.text[-1] == "]")
-
-    def _between(
-        self, field: str | None, low: str | None, high: str | None, include_low: bool, include_high: bool
-    ) -> Node | None:
-        def make(found: FieldType) -> Node:
-            check_searchable(found)
-            ends = [end if end is None else self._normalized(found, end) for end in (low, high)]
-            return range_node(
-                self._context, found, Bounds(ends[0], ends[1], include_low, include_high, time_zone=self._settings.time_zone)
-            )
-
-        return self._each(field, make)
-
-    def _normalized(self, field: FieldType, text: str) -> str:
-        if not field.is_text:
-            return text
-        return analysis.analyzer(self._settings.options.analyzer or field.search_analyzer).normalize(text)
-
-    def _exists(self, name: str) -> Node:
-        return self._context.compile({"exists": {"field": name}})
-
-    def _wildcard(self, field: str | None, pattern: str) -> Node | None:
-        actual = field if field is not None else self._settings.default_field
-        if pattern == "*" and actual is not None:
-            return self._context.everything() if actual == "*" else self._exists(actual)
-        if not self._settings.leading_wildcard and pattern[0] in "*?":
-            raise failure(self._text, 0, "'*' or '?' not allowed as first character in WildcardQuery")
-        if pattern == "*":
-            return self._each(field, lambda found: exists_node(self._context, [found]))
-        return self._each(field, lambda found: wildcard_node(self._context, found, self._normalized(found, pattern)))
-
-    def _prefix(self, field: FieldType, text: str) -> Node:
-        if not field.is_text or not self._settings.analyze_wildcard:
-            return prefix_node(self._context, field, self._normalized(field, text))
-        terms = analysis.analyzer(self._settings.options.analyzer or field.search_analyzer).tokens(text)
-        if not terms:
-            return self._context.nothing()
-        last = prefix_node(self._context, field, terms[-1])
-        if len(terms) == 1:
-            return last
-        nodes: list[Node] = [TextTerm(self._context.postings(field), term, field.norms) for term in terms[:-1]]
-        nodes.append(last)
-        return Bool(self._context.size, must=nodes) if self._settings.and_ else Bool(self._context.size, should=nodes)
-
-    def _fuzzy(self, field: str | None, text: str, token: Token) -> Node | None:
-        fuzziness = self._settings.options.fuzziness if len(token.text) == 1 else token.text[1:]
-        edits = edits_of(fuzziness, text)
-        options = self._settings.options
-        return self._each(
-            field,
-            lambda found: fuzzy_node(
-                self._context,
-                found,
-                self._normalized(found, text),
-                fuzziness=edits,
-                prefix_length=options.prefix_length,
-                max_expansions=options.max_expansions,
-                transpositions=options.transpositions,
-            ),
-        )

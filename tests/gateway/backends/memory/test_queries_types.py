@@ -364,6 +364,7 @@ def test_filters_narrow_without_scoring() -> None:
     assert found.rows.tolist() == [1]
     assert found.scores[0] == execute(index(), query, now_millis=NOW).scores[1]
     assert len(execute(index(), None, now_millis=NOW, filters=({"match_none": {}},))) == 0
+    assert execute(index(), query, now_millis=NOW, filters=({"term": {"n": {"value": 2, "_name": "secret"}}},)).named == {}
 
 
 def test_deleted_documents_are_not_found() -> None:
