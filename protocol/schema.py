@@ -108,15 +108,58 @@ class _Step:
     presence: _Presence | None
     default: Callable[[], Any]
 
-    def present(self, message: Message, version: TransportVersion) -> bool:
+    def gates(self) -> list[Feature]:
         rule = self.presence
-        if rule is None:
-            return True
-        return (
-            (rule.since is None or version.supports(rule.since))
-            and (rule.until is None or not version.supports(rule.until))
-            and (rule.when is None or rule.when(message))
+        return [gate for gate in (rule.since, rule.until) if gate is not None] if rule is not None else []
+
+    def known_to(self, version: TransportVersion) -> bool:
+        """Whether the field exists for a version at all; its ``when`` may still leave it out."""
+        rule = self.presence
+        return rule is None or (
+            (rule.since is None or version.supports(rule.since)) and (rule.until is None or not version.supports(rule.until))
         )
+
+
+_When = Callable[[Any], bool]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plan:
+    """A class's fields for the versions that agree about all its gates."""
+
+    reads: tuple[tuple[str, Callable[[Reader], Any] | None, _When | None, Callable[[], Any]], ...]
+    writes: tuple[tuple[str, Callable[[Writer, Any], None], _When | None], ...]
+
+    @classmethod
+    def of(cls, steps: tuple[_Step, ...], version: TransportVersion) -> _Plan:
+        known = [(step, step.known_to(version), step.presence.when if step.presence else None) for step in steps]
+        return cls(
+            tuple((step.name, step.codec.read if there else None, when, step.default) for step, there, when in known),
+            tuple((step.name, step.codec.write, when) for step, there, when in known if there),
+        )
+
+
+class _Plans:
+    """The plans of one class, by what a version says to the class's gates: there are few, whatever versions others make up."""
+
+    __slots__ = ("_gates", "_made", "_only", "_steps")
+
+    def __init__(self, steps: tuple[_Step, ...]) -> None:
+        self._steps = steps
+        self._gates = tuple(gate for step in steps for gate in step.gates())
+        self._made: dict[tuple[bool, ...], _Plan] = {}
+        self._only: _Plan | None = None
+
+    def plan(self, version: TransportVersion) -> _Plan:
+        if self._only is not None:
+            return self._only
+        place = tuple(version.supports(gate) for gate in self._gates)
+        plan = self._made.get(place)
+        if plan is None:
+            plan = self._made[place] = _Plan.of(self._steps, version)
+            if not place:
+                self._only = plan
+        return plan
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(wire, dataclasses.field))
@@ -127,13 +170,13 @@ class Message:
     """The name that precedes the body where a ``Named`` field holds the message."""
 
     _named: ClassVar[dict[str, type[Message]]] = {}
-    _plan: ClassVar[tuple[_Step, ...] | None] = None
+    _plans: ClassVar[_Plans | None] = None
 
     def __init_subclass__(cls, *, name: str | None = None, names: bool = False, **rest: Any) -> None:
         """``names=True`` starts a family of named messages; ``name`` puts the class into the nearest family above it."""
         super().__init_subclass__(**rest)
         dataclasses.dataclass(kw_only=True)(cls)
-        cls._plan = None
+        cls._plans = None
         if names:
             cls._named = {}
         if name is not None:
@@ -143,36 +186,36 @@ class Message:
             cls._named[name] = cls
 
     @classmethod
-    def _steps(cls) -> tuple[_Step, ...]:
-        plan = cls.__dict__.get("_plan")
-        if plan is None:
+    def _plan(cls, version: TransportVersion) -> _Plan:
+        plans = cls._plans
+        if plans is None:
             hints = typing.get_type_hints(cls, include_extras=True)
-            plan = cls._plan = tuple(
-                _step(field, hints[field.name])
-                for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+            plans = cls._plans = _Plans(
+                tuple(
+                    _step(field, hints[field.name])
+                    for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+                )
             )
-        return typing.cast("tuple[_Step, ...]", plan)
+        return plans.plan(version)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take the message off the reader. Raises WireError and nothing else."""
         reader.enter()
         message = cls.__new__(cls)
-        version = reader.version
-        for step in cls._steps():
-            if step.presence is None or step.present(message, version):
-                setattr(message, step.name, step.codec.read(reader))
+        for name, read, when, default in cls._plan(reader.version).reads:
+            if read is not None and (when is None or when(message)):
+                setattr(message, name, read(reader))
             else:
-                setattr(message, step.name, step.default())
+                setattr(message, name, default())
         reader.leave()
         return message
 
     def write(self, writer: Writer) -> None:
         """Put the message at the end of the writer."""
-        version = writer.version
-        for step in self._steps():
-            if step.presence is None or step.present(self, version):
-                step.codec.write(writer, getattr(self, step.name))
+        for name, write, when in self._plan(writer.version).writes:
+            if when is None or when(self):
+                write(writer, getattr(self, name))
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview, version: TransportVersion) -> Self:
@@ -242,10 +285,12 @@ def enum_codec(kind: type[Enum], number: Codec[int] | None = None) -> Codec[Any]
 
 
 def _list(inner: Codec[Any]) -> Codec[list[Any]]:
+    put = inner.write
+
     def write(writer: Writer, values: list[Any]) -> None:
         writer.vint(len(values))
         for value in values:
-            inner.write(writer, value)
+            put(writer, value)
 
     return Codec(lambda reader: [inner.read(reader) for _ in range(reader.size())], write)
 

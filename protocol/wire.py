@@ -112,6 +112,10 @@ class Reader:
 
     def vint(self) -> int:
         """A variable-length int of at most five bytes; negative ints use all five."""
+        position = self._position
+        if position < self._end and (value := self._data[position]) < 0x80:
+            self._position = position + 1
+            return value
         value = self._variable(5) & 0xFFFFFFFF
         return value - (1 << 32) if value & 0x80000000 else value
 
@@ -239,11 +243,17 @@ class Writer:
         self._out += _DOUBLE.pack(value)
 
     def vint(self, value: int) -> None:
+        if 0 <= value < 0x80:
+            self._out.append(value)
+            return
         if not -(1 << 31) <= value < 1 << 31:
             raise OverflowError(f"{value} does not fit an int")
         self._variable(value & 0xFFFFFFFF)
 
     def vlong(self, value: int) -> None:
+        if 0 <= value < 0x80:
+            self._out.append(value)
+            return
         if not -(1 << 63) <= value < 1 << 63:
             raise OverflowError(f"{value} does not fit a long")
         self._variable(value & 0xFFFFFFFFFFFFFFFF)

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.demo.documents import DemoIndex
 from tests.bench.measuring import Bench, Figure
 from tests.bench.profiling import profile
 from tests.bench.searches import documents, searches
-from tests.bench.sides import ALIASES, load_gateway, load_real
+from tests.bench.sides import ALIASES, load_gateway, load_real, wait_reconnected
 from tests.elasticsearch.rig import clusters as rig
 from tests.elasticsearch.rig.maven import NEWEST_9
 
@@ -39,32 +40,36 @@ def main() -> None:
         "load_before": os.getloadavg(),
         "locals": {},
     }
-    with tempfile.TemporaryDirectory(prefix="rcgateway-bench-") as folder:
-        with contextmanager(rig.start)(Path(folder), tuple(options.versions)) as clusters:
-            real, gateway = load_real(clusters, index), load_gateway(clusters, index)
-            report["loading"] = {
-                "gateway": {"seconds": gateway.seconds, "memory_mb": gateway.memory},
-                "real": {"seconds": real.seconds, "memory_mb": real.memory},
-                "gateway/real": {"seconds": gateway.seconds / real.seconds, "memory_mb": gateway.memory / real.memory},
-            }
-            for version, local in clusters.locals.items():
-                for alias in ALIASES.values():
-                    rig.wait_connected(local, alias)
-                bench = Bench.of(clusters, local, made)
-                bench.check()
-                bench.warm_up(options.warm_up)
-                # What the client's own process takes is taken from what it measures.
-                before, began = time.process_time(), time.perf_counter()
-                figures = [
-                    bench.measure(search.name, clients, options.requests) for clients in options.clients for search in made
-                ]
-                share = (time.process_time() - before) / (time.perf_counter() - began)
-                report["locals"][version] = {"figures": [each.to_json() for each in figures], "client_cores": share}
-                print(_table(version, figures))
+    with (
+        tempfile.TemporaryDirectory(prefix="rcgateway-bench-") as folder,
+        contextmanager(rig.start)(Path(folder), tuple(options.versions)) as clusters,
+    ):
+        report["loading"] = _loading(clusters, index)
+        for version, local in clusters.locals.items():
+            for alias in ALIASES.values():
+                wait_reconnected(local, alias)
+            bench = Bench.of(clusters, local, made)
+            bench.check()
+            bench.warm_up(options.warm_up)
+            # What the client's own process takes is taken from what it measures.
+            before, began = time.process_time(), time.perf_counter()
+            figures = [bench.measure(search.name, clients, options.requests) for clients in options.clients for search in made]
+            share = (time.process_time() - before) / (time.perf_counter() - began)
+            report["locals"][version] = {"figures": [each.to_json() for each in figures], "client_cores": share}
+            print(_table(version, figures))
     report["load_after"] = os.getloadavg()
     print(_summary(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _loading(clusters: rig.Clusters, index: DemoIndex) -> dict[str, Any]:
+    real, gateway = load_real(clusters, index), load_gateway(clusters, index)
+    return {
+        "gateway": {"seconds": gateway.seconds, "memory_mb": gateway.memory},
+        "real": {"seconds": real.seconds, "memory_mb": real.memory},
+        "gateway/real": {"seconds": gateway.seconds / real.seconds, "memory_mb": gateway.memory / real.memory},
+    }
 
 
 def _options() -> argparse.Namespace:

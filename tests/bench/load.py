@@ -49,25 +49,43 @@ class Client:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
 
     def close(self) -> None:
         self._socket.close()
 
     def call(self, request: bytes) -> bytes:
-        """The body of the answer. Raises RuntimeError where it is not 200 with a length."""
+        """The body of the answer. Raises RuntimeError where it is not 200."""
         self._socket.sendall(request)
-        received = b""
-        while (end := received.find(b"\r\n\r\n")) < 0:
-            received += self._receive()
-        length = _LENGTH.search(received, 0, end)
-        if not received.startswith(b"HTTP/1.1 200 ") or length is None:
-            raise RuntimeError(f"not an answer to measure: {received[:2000].decode(errors='replace')}")
-        parts, left = [received[end + 4 :]], int(length[1]) - (len(received) - end - 4)
-        while left > 0:
-            part = self._receive()
-            parts.append(part)
-            left -= len(part)
+        self._buffer = b""
+        head = self._until(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"not an answer to measure: {(head + self._buffer)[:2000].decode(errors='replace')}")
+        length = _LENGTH.search(head)
+        if length is not None:
+            return self._exactly(int(length[1]))
+        parts = []
+        # Without a length it comes in chunks, each behind its size; the last one is empty.
+        while size := int(self._until(b"\r\n"), 16):
+            parts.append(self._exactly(size))
+            self._exactly(2)
+        self._exactly(2)
         return b"".join(parts)
+
+    def _until(self, end: bytes) -> bytes:
+        while (place := self._buffer.find(end)) < 0:
+            self._buffer += self._receive()
+        taken, self._buffer = self._buffer[:place], self._buffer[place + len(end) :]
+        return taken
+
+    def _exactly(self, size: int) -> bytes:
+        parts, have = [self._buffer], len(self._buffer)
+        while have < size:
+            parts.append(self._receive())
+            have += len(parts[-1])
+        data = b"".join(parts)
+        self._buffer = data[size:]
+        return data[:size]
 
     def _receive(self) -> bytes:
         data = self._socket.recv(1 << 18)

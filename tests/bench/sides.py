@@ -14,8 +14,10 @@ from gateway.demo.documents import DemoIndex, bulk, write
 from protocol.messages.search_request import SEARCH
 from tests.elasticsearch.rig.clusters import Clusters
 from tests.elasticsearch.rig.gateway import Gateway
+from tests.elasticsearch.rig.node import Node
 
 BULK_DOCUMENTS = 5000
+RECONNECT_SECONDS, POLL_SECONDS = 60.0, 0.2
 ALIASES = {"gateway": "gw_key_proxy", "real": "real_key_proxy"}
 
 
@@ -57,6 +59,16 @@ def load_real(clusters: Clusters, index: DemoIndex) -> Loading:
     seconds = time.perf_counter() - began
     assert node.process is not None
     return Loading(seconds, _resident(node.process.pid))
+
+
+def wait_reconnected(local: Node, alias: str) -> None:
+    """Until a search comes through. A local node tries by itself once; after that it connects when it is asked for something."""
+    deadline = time.monotonic() + RECONNECT_SECONDS
+    with local.client() as client:
+        while not (answer := client.get(f"/{alias}:*/_search", params={"size": 0})).is_success:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{local.name} does not reach {alias}: {answer.text[:2000]}")
+            time.sleep(POLL_SECONDS)
 
 
 class AuditLog:
