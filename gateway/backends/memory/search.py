@@ -175,6 +175,7 @@ class _Search:
                 filters=target.filters,
                 shard=shard,
                 query=self._body.query,
+                final=self._final,
             )
 
         return run
