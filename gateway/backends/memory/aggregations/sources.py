@@ -107,6 +107,11 @@ def resolve(scope: Scope, body: dict[str, Any], aggregation: str, supported: fro
         raise illegal(f"Required one of fields [field, script], but none were specified. [{aggregation}]")
     if name == "_index":
         return _index_source(scope)
+    if name == "_id":
+        raise illegal(
+            "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: "
+            "indices.id_field_data.enabled"
+        )
     field = scope.shard.index.field(name)
     if field is None:
         return _unmapped(scope, body, supported)

@@ -16,6 +16,7 @@ from gateway.backends.memory.aggregations.orders import by_key, is_metric, order
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import Source, resolve
 from gateway.backends.memory.columns import Column
+from gateway.backends.memory.queries import execute
 from protocol.messages.aggregations.base import KEY_ASC, UNLIMITED, BucketOrder, InternalAggregation
 from protocol.messages.aggregations.results.terms import (
     DoubleTerms,
@@ -107,7 +108,12 @@ class Terms(Aggregator):
         pair_of_value = values.codes if owners is None else owners * cardinality + values.codes
         found = self._count(pair_of_value, scope.size, cardinality)
         accepted = accepted_codes(self.body, source, values.keys)
-        found, others = self._candidates(found, accepted, scope.size, cardinality, bool(values.keys))
+        if self.min_doc_count == 0 and values.keys:
+            found = self._with_zeros(found, scope.size, cardinality)
+            if scope.shard.filters:
+                visible = self._visible_codes(source, scope, values.keys)
+                accepted = visible if accepted is None else accepted & visible
+        found, others = self._candidates(found, accepted, scope.size, cardinality)
         subs_of: list[Results] | None = None
         if self.by_metric:
             everything = self._sub_scope(scope, values, pair_of_value, found, np.arange(len(found.pairs)), cardinality)
@@ -130,12 +136,8 @@ class Terms(Aggregator):
         pairs, places, counts = np.unique(pair_of_value, return_inverse=True, return_counts=True)
         return Pairs(pairs, counts, places)
 
-    def _candidates(
-        self, found: Pairs, accepted: NDArray[np.bool_] | None, size: int, cardinality: int, has_keys: bool
-    ) -> tuple[Pairs, Ints]:
+    def _candidates(self, found: Pairs, accepted: NDArray[np.bool_] | None, size: int, cardinality: int) -> tuple[Pairs, Ints]:
         """The pairs that may become buckets, and how many documents each owner has in all of them."""
-        if self.min_doc_count == 0 and has_keys:
-            found = self._with_zeros(found, size, cardinality)
         kept: NDArray[np.bool_] | None = None
         if accepted is not None:
             kept = accepted[found.pairs % cardinality]
@@ -152,6 +154,23 @@ class Terms(Aggregator):
             moved = np.where(kept, np.cumsum(kept) - 1, -1)
             places = moved[found.of_values]
         return Pairs(found.pairs[kept], found.counts[kept], places), others
+
+    @staticmethod
+    def _visible_codes(source: Source, scope: Scope, keys: Sequence[Any]) -> NDArray[np.bool_]:
+        """The terms of documents within the filters: a term that only others have must not show, not even with a count of 0."""
+        shard = scope.shard
+        seen = execute(shard.index, None, now_millis=shard.now_millis, needs_scores=False, filters=shard.filters)
+        rows, table, level = seen.mask, scope.table, scope.table
+        chain = []
+        while level.parent is not None:
+            chain.append(level)
+            level = level.parent
+        for level in reversed(chain):
+            rows = rows[level.parents]
+        everything = Scope(shard, table, np.flatnonzero(rows).astype(np.int32))
+        values = coded(source, everything)
+        visible = {values.keys[code] for code in np.unique(values.codes).tolist()}
+        return np.fromiter((key in visible for key in keys), np.bool_, len(keys))
 
     @staticmethod
     def _with_zeros(found: Pairs, size: int, cardinality: int) -> Pairs:
