@@ -33,7 +33,8 @@ class RequestHandler(Protocol):
     """What the pump needs of the rooms behind it."""
 
     def check_header(self, header: Header, peer: Peer) -> None:
-        """Refuse a request by its header alone: raises ElasticsearchException, which is sent before the connection is closed."""
+        """Refuse a request by its header alone: raises ElasticsearchException. The connection is closed after the answer: this
+        exception, or where the payload is there already that of ``handle``, which must refuse it too."""
 
     async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
         """The payload of the answer; raises ElasticsearchException for the error that is the answer."""
@@ -52,6 +53,7 @@ class Pump:
     _send_lock: trio.Lock = field(default_factory=trio.Lock)
     _places: trio.Semaphore = field(init=False)
     _running: int = 0
+    _refused: tuple[Header, ElasticsearchException] | None = None
     _greeted: bool = False
     """Whether a whole message has come."""
     _draining: bool = False
@@ -105,6 +107,9 @@ class Pump:
                     self._greeted, frame_deadline = True, inf
                 if not await self._on_event(event, nursery):
                     return
+            if self._refused is not None:
+                await self._send(self.machine.error_response(*self._refused))
+                return
             if self.machine.mid_message and frame_deadline == inf:
                 allowed = FRAME_SECONDS if self._greeted else self.limits.handshake_timeout / 1e9
                 frame_deadline = trio.current_time() + allowed
@@ -123,9 +128,11 @@ class Pump:
                     self.handler.check_header(header, self.peer)
                 except ElasticsearchException as error:
                     log.warning("closing connection", reason=error.reason, action=header.action, **self._about())
-                    await self._send(self.machine.error_response(header, error))
-                    return False
+                    self._refused = header, error
             case RequestReceived():
+                if self._refused is not None:
+                    await self._answer_refused(event, self._refused[1])
+                    return False
                 await self._places.acquire()
                 self._running += 1
                 self.peer.requests += 1
@@ -148,6 +155,14 @@ class Pump:
             self._running -= 1
             if self._draining and not self._running:
                 self._drained.set()
+
+    async def _answer_refused(self, request: RequestReceived, refusal: ElasticsearchException) -> None:
+        """The whole request is here with its refused header: the handler has its say about it, but never lets it pass."""
+        try:
+            await self.handler.handle(request, self.peer)
+        except ElasticsearchException as error:
+            refusal = error
+        await self._send(self.machine.error_response(request.header, refusal))
 
     async def _send(self, frame: bytes) -> None:
         async with self._send_lock:

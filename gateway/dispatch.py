@@ -210,6 +210,7 @@ class Dispatcher:
             indices=record.indices,
             error=error,
             opaque_id=request.header.request_headers.get("X-Opaque-Id"),
+            compression=request.compression.name.lower() if request.compression else None,
         )
 
 

@@ -141,8 +141,10 @@ def request_event(
     indices: Sequence[str] = (),
     error: ElasticsearchException | None = None,
     opaque_id: str | None = None,
+    compression: str | None = None,
 ) -> None:
-    """The one event of a request, at level info. ``peer`` is address and port, ``duration`` in nanoseconds, the sizes in bytes of body.
+    """The one event of a request, at level info. ``peer`` is address and port, ``duration`` in nanoseconds, the sizes in bytes of body
+    before ``compression`` (``lz4``, ``deflate``).
 
     Exactly one of ``key_id`` and ``certificate_subject`` is known after authentication. Costs next to nothing when info is off.
     """
@@ -174,6 +176,8 @@ def request_event(
         about["error_message"] = error.reason
     if opaque_id is not None:
         about["opaque_id"] = opaque_id
+    if compression is not None:
+        about["compression"] = compression
     _requests.info("request", **about)
 
 

@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -26,7 +27,7 @@ from typing import Any, Final
 from gateway.authentication.api_key import Access, ApiKey, CreatedApiKey, Invalidation, KeyType
 from gateway.authentication.api_key_database import Database, Record
 from gateway.authentication.api_key_validation import check_key, check_update, matches_identity, parse_expiration
-from gateway.authentication.subjects import authentication_error
+from gateway.authentication.subjects import BASIC_CHALLENGE
 from protocol.errors import ElasticsearchException
 
 FILE_NAME = "api_keys.sqlite"
@@ -47,6 +48,22 @@ UNCHANGED: Final = _Unchanged()
 
 # An unknown id is hashed against this, so that it takes the time of a known one.
 _NOBODY_SALT = b"\0" * 16
+
+
+class Fault(Enum):
+    """What Elasticsearch makes of a credential that is not good."""
+
+    UNKNOWN = "no such key"
+    NOT_PROVEN = "authentication goes on to other realms, and ends with nobody having been authenticated"
+    UNUSABLE = "authentication ends at once"
+
+
+class RefusedCredential(ElasticsearchException):
+    """A credential that is not good: a security_exception of status 401."""
+
+    def __init__(self, reason: str, fault: Fault) -> None:
+        super().__init__("security_exception", reason, status=401, headers={"WWW-Authenticate": [BASIC_CHALLENGE]})
+        self.fault = fault
 
 
 class ApiKeyStore:
@@ -197,30 +214,33 @@ class ApiKeyStore:
     def verify(self, credential_id: str, secret: str, *, now: int | None = None, certificate_dn: str | None = None) -> ApiKey:
         """The key that a credential proves, for the cross-cluster interface; ``now`` in milliseconds since the epoch.
 
-        Raises ElasticsearchException (security_exception, 401) with the text of Elasticsearch for the first fault, in its order:
+        Raises RefusedCredential with the text of Elasticsearch for the first fault, in its order:
         unknown, invalidated, wrong secret, another type, identity, expired.
         """
         try:
             record = self._cached(credential_id)
         except (sqlite3.Error, OSError, ValueError) as error:
-            raise authentication_error(f"apikey authentication for id {credential_id} encountered a failure") from error
+            raise RefusedCredential(
+                f"apikey authentication for id {credential_id} encountered a failure", Fault.UNUSABLE
+            ) from error
         proven = hmac.compare_digest(
             _digest(record.salt if record else _NOBODY_SALT, secret), record.hash if record else _NOBODY_SALT * 2
         )
         if record is None:
-            raise authentication_error(f"unable to find apikey with id {credential_id}")
+            raise RefusedCredential(f"unable to find apikey with id {credential_id}", Fault.UNKNOWN)
         key = record.key
         if key.invalidated:
-            raise authentication_error(f"api key [{credential_id}] has been invalidated")
+            raise RefusedCredential(f"api key [{credential_id}] has been invalidated", Fault.NOT_PROVEN)
         if not proven:
-            raise authentication_error(f"invalid credentials for API key [{credential_id}]")
+            raise RefusedCredential(f"invalid credentials for API key [{credential_id}]", Fault.NOT_PROVEN)
         if key.type != "cross_cluster":
-            raise authentication_error(
-                f"authentication expected API key type of [cross_cluster], but API key [{credential_id}] has type [{key.type}]"
+            raise RefusedCredential(
+                f"authentication expected API key type of [cross_cluster], but API key [{credential_id}] has type [{key.type}]",
+                Fault.UNUSABLE,
             )
         _check_identity(key, certificate_dn)
         if key.is_expired(self._clock() if now is None else now):
-            raise authentication_error("api key is expired")
+            raise RefusedCredential("api key is expired", Fault.NOT_PROVEN)
         return key
 
     def _cached(self, key_id: str) -> Record | None:
@@ -268,14 +288,16 @@ def _check_identity(key: ApiKey, distinguished_name: str | None) -> None:
     if key.certificate_identity is None:
         return
     if distinguished_name is None:
-        raise authentication_error(
+        raise RefusedCredential(
             f"API key (type:[{key.type}], id:[{key.id}]) requires certificate identity matching [{key.certificate_identity}], "
-            "but no certificate was provided"
+            "but no certificate was provided",
+            Fault.UNUSABLE,
         )
     if not matches_identity(key.certificate_identity, distinguished_name):
-        raise authentication_error(
+        raise RefusedCredential(
             f"DN from provided certificate [{distinguished_name}] does not match API Key certificate identity pattern "
-            f"[{key.certificate_identity}]"
+            f"[{key.certificate_identity}]",
+            Fault.UNUSABLE,
         )
 
 

@@ -1,7 +1,8 @@
 """The two security models: from a request's headers to the Subject.
 
 In the API key model the credential is checked as soon as the header is there, and the connection is closed where it is not good; the
-rest is checked with the whole request. In the certificate model the connection itself is the credential. Facts from
+rest is checked with the whole request. Where that has come with its header, it is the second check that answers, in other words than
+the first: so it is with a real node, whose two checks race. In the certificate model the connection itself is the credential. Facts from
 ``CrossClusterAccessServerTransportFilter`` and ``CrossClusterAccessAuthenticationService``.
 """
 
@@ -11,11 +12,13 @@ import json
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.authentication.api_keys import ApiKeyStore
+from gateway.authentication.api_key import ApiKey
+from gateway.authentication.api_keys import ApiKeyStore, Fault, RefusedCredential
 from gateway.authentication.subjects import (
     CrossClusterKey,
     Subject,
     authentication_error,
+    authentication_failure,
     certificate_subject,
     cross_cluster_subject,
 )
@@ -84,18 +87,30 @@ class ApiKeyModel:
                     " cluster server port"
                 )
 
+        self._verified(header)
+
     def fingerprint(self, header: Header) -> tuple[str, ...]:
         return header.request_headers[CREDENTIALS_HEADER], header.request_headers[SUBJECT_INFO_HEADER]
 
     def subject(self, header: Header) -> Subject:
-        credentials = _credentials(header)
-        key = self.keys.verify(credentials.id, credentials.secret)
+        key = self._verified(header)
         try:
             info = SubjectInfo.decode(header.request_headers[SUBJECT_INFO_HEADER])
         except WireError as error:
-            raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
+            raise authentication_failure("error attempting to authenticate request", _illegal(str(error))) from None
         descriptors = json.dumps(dict(key.role_descriptors)).encode()
         return cross_cluster_subject(info, CrossClusterKey(key.id, key.username, descriptors))
+
+    def _verified(self, header: Header) -> ApiKey:
+        """The key, in the words of the second check where it is not good."""
+        try:
+            credentials = _credentials(header)
+        except ElasticsearchException as cause:
+            raise authentication_failure("error attempting to authenticate request", cause) from None
+        try:
+            return self.keys.verify(credentials.id, credentials.secret)
+        except RefusedCredential as refused:
+            raise _second_refusal(refused, credentials.id, header.action) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +133,7 @@ class CertificateModel:
         try:
             authentication = None if text is None else Authentication.decode(text)
         except WireError as error:
-            raise authentication_error("error attempting to authenticate request", _illegal(str(error))) from None
+            raise authentication_failure("error attempting to authenticate request", _illegal(str(error))) from None
         return certificate_subject(authentication, header.action)
 
 
@@ -129,7 +144,26 @@ def _credentials(header: Header) -> ApiKeyCredentials:
     try:
         return ApiKeyCredentials.decode(text)
     except WireError as error:
-        raise _illegal(str(error)) from None
+        # Elasticsearch trips over its own null where the scheme is another one, and that is what it tells.
+        other_scheme = not text.lower().startswith("apikey ")
+        raise ElasticsearchException(
+            "illegal_argument_exception",
+            f"cross cluster access header [{CREDENTIALS_HEADER}] value must be a valid API key credential",
+            ElasticsearchException("null_pointer_exception", None) if other_scheme else _illegal(str(error)),
+        ) from None
+
+
+def _second_refusal(refused: RefusedCredential, key_id: str, action: str) -> ElasticsearchException:
+    match refused.fault:
+        case Fault.UNKNOWN:
+            # Looking for a key that is not there takes a real node so long that its first check has answered.
+            return refused
+        case Fault.UNUSABLE:
+            return authentication_failure(str(refused.reason))
+        case Fault.NOT_PROVEN:
+            return authentication_failure(
+                f"unable to authenticate user [{key_id}] for action [{action}]", unsuccessful=f"API key: {refused.reason}"
+            )
 
 
 def _missing(header: str) -> ElasticsearchException:

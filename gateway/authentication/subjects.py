@@ -29,7 +29,8 @@ FALLBACK_REALM = "__fallback"
 API_KEY_REALM = "_es_api_key"
 CROSS_CLUSTER_ACCESS_REALM = "_es_cross_cluster_access"
 
-WWW_AUTHENTICATE = 'Basic realm="security", charset="UTF-8"'
+BASIC_CHALLENGE = 'Basic realm="security", charset="UTF-8"'
+API_KEY_CHALLENGE = "ApiKey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def cross_cluster_subject(info: SubjectInfo, key: CrossClusterKey) -> Subject:
 def certificate_subject(authentication: Authentication | None, action: str, certificate: str | None = None) -> Subject:
     """Certificate mode. ``None``: the request has no authentication header. Raises a 401 security_exception."""
     if authentication is None:
-        raise authentication_error(f"missing authentication credentials for action [{action}]")
+        raise authentication_failure(f"missing authentication credentials for action [{action}]")
     if SubjectType.CROSS_CLUSTER_ACCESS in (authentication.subject_type, authentication.authenticating_subject_type):
         raise _failed(
             f"subject [{authentication.user.username}] has type [{SubjectType.CROSS_CLUSTER_ACCESS.value}] "
@@ -95,9 +96,24 @@ def certificate_subject(authentication: Authentication | None, action: str, cert
 
 
 def authentication_error(reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
-    """A security_exception of status 401, with the header that goes with it."""
+    """A security_exception of status 401, with the one challenge that Elasticsearch's own ``authenticationError`` has."""
     return ElasticsearchException(
-        "security_exception", reason, cause=cause, status=401, headers={"WWW-Authenticate": [WWW_AUTHENTICATE]}
+        "security_exception", reason, cause=cause, status=401, headers={"WWW-Authenticate": [BASIC_CHALLENGE]}
+    )
+
+
+def authentication_failure(
+    reason: str, cause: ElasticsearchException | None = None, unsuccessful: str | None = None
+) -> ElasticsearchException:
+    """A security_exception of status 401 as Elasticsearch's handler of authentication failures makes it: with a challenge for each way
+    to authenticate, and what was wrong with the credential (``unsuccessful``)."""
+    return ElasticsearchException(
+        "security_exception",
+        reason,
+        cause=cause,
+        status=401,
+        headers={"WWW-Authenticate": [BASIC_CHALLENGE, API_KEY_CHALLENGE]},
+        metadata={} if unsuccessful is None else {"es.additional_unsuccessful_credentials": [unsuccessful]},
     )
 
 
@@ -206,6 +222,6 @@ def _no_run_as(authentication: Authentication, name: str) -> str | None:
 
 
 def _failed(reason: str) -> ElasticsearchException:
-    return authentication_error(
+    return authentication_failure(
         "error attempting to authenticate request", ElasticsearchException("illegal_argument_exception", reason, status=400)
     )

@@ -10,6 +10,8 @@ SCORE_KEYS = frozenset({"_score", "max_score", "sort"})
 SCORE_TOLERANCE = 1e-4
 NUMBER_TOLERANCE = 1e-9
 PASSING_TIME = frozenset({"took"})
+UNORDERED = frozenset({"matched_queries"})
+"""Lists in the order of a Java hash map, which says nothing."""
 
 
 def normalize(value: Any, alias: str) -> Any:
@@ -32,7 +34,8 @@ def differences(real: Any, ours: Any, path: str = "", tolerance: float = NUMBER_
             elif key not in real:
                 yield f"{path}.{key}: unexpected {_short(ours[key])}"
             else:
-                yield from differences(real[key], ours[key], f"{path}.{key}", SCORE_TOLERANCE if key in SCORE_KEYS else tolerance)
+                expected, got = (sorted(each[key]) if key in UNORDERED else each[key] for each in (real, ours))
+                yield from differences(expected, got, f"{path}.{key}", SCORE_TOLERANCE if key in SCORE_KEYS else tolerance)
     elif isinstance(real, list) and isinstance(ours, list):
         if len(real) != len(ours):
             yield f"{path}: {len(ours)} entries, expected {len(real)}"

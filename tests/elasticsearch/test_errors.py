@@ -72,7 +72,6 @@ BODIES: dict[str, Any] = {
     "terms-text": {"aggs": {"x": {"terms": {"field": "message"}}}},
     "nested": {"query": {"nested": {"path": "nowhere", "query": {"match_all": {}}}}},
     "window": {"from": 9_999, "size": 100},
-    "query_string": {"query": {"query_string": {"query": "message:(timeout"}}},
     "ip": {"query": {"term": {"host.ip": "not an address"}}},
     "boolean": {"query": {"term": {"ok": "perhaps"}}},
     "phrase-number": {"query": {"match_phrase_prefix": {"http.status": "4"}}},
@@ -170,7 +169,7 @@ def _shown(error: ElasticsearchException, clusters: Clusters) -> Any:
     """An exception inside its transport wrapper, as a tree of what a user sees."""
     while error.type == "remote_transport_exception" and error.cause is not None:
         error = error.cause
-    shown = {"type": error.type, "reason": error.reason, "status": status_of(error), "challenged": sorted(error.headers)}
+    shown = {"type": error.type, "reason": error.reason, "status": status_of(error), "headers": error.headers, "metadata": error.metadata}
     if error.cause is not None:
         shown["cause"] = _shown(error.cause, clusters)
     return _without_names(shown, clusters)

@@ -48,7 +48,7 @@ def test_compressed_requests_get_compressed_answers(clusters: Clusters, version:
     forget_remote(local, alias)
     with clusters.gateway.log.open() as log:
         log.seek(before)
-        assert f'"compression":"{scheme}"' in log.read()
+        assert f'"rcgateway.compression":"{scheme}"' in log.read()
 
 
 @VERSIONS

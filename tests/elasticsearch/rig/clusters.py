@@ -265,12 +265,13 @@ def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gat
 
 
 def _fill(node: Node, made: list[DemoIndex]) -> None:
+    """Without a refresh in between all documents are in one segment, in their order, which is that of equal scores."""
     with node.client() as client:
         for index in made:
-            _checked(client.put(f"/{index.name}", json=index.body))
+            settings = {"index": {**index.body["settings"].get("index", {}), "refresh_interval": -1}}
+            _checked(client.put(f"/{index.name}", json={**index.body, "settings": settings}))
             body = client.post("/_bulk", content=bulk(index).encode(), headers={"Content-Type": "application/x-ndjson"})
             assert not _checked(body)["errors"]
-            _checked(client.post(f"/{index.name}/_forcemerge?max_num_segments=1"))
             _checked(client.post(f"/{index.name}/_refresh"))
 
 

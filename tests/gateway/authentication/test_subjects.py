@@ -49,7 +49,7 @@ def refused(authentication: Authentication) -> str | None:
         cross_cluster_subject(SubjectInfo(authentication), KEY)
     error = by_key.value
     assert (error.type, error.reason, error.status) == ("security_exception", "error attempting to authenticate request", 401)
-    assert error.headers == {"WWW-Authenticate": ['Basic realm="security", charset="UTF-8"']}
+    assert error.headers == {"WWW-Authenticate": ['Basic realm="security", charset="UTF-8"', "ApiKey"]}
     assert error.cause is not None
     assert error.cause.type == "illegal_argument_exception"
     return error.cause.reason
