@@ -28,7 +28,7 @@ from gateway.backends.memory.search_match import can_match, minimum_and_maximum,
 from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_shard
 from gateway.backends.memory.sort_keys import SortKey
 from protocol.errors import ElasticsearchException
-from protocol.exceptions import stack_trace, status_of
+from protocol.exceptions import built_in, stack_trace, status_of
 from protocol.exceptions_fields import ShardSearchFailure
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
@@ -106,7 +106,14 @@ class _Search:
         found = [result for target in chosen if (result := self._query(target)) is not None]
         if not found or (self._failures and not allow_partial):
             raise self._failed("all shards failed" if not found else "Partial shards failure")
-        hits = self._hits(found)
+        try:
+            hits = self._hits(found)
+            partials = [result.hits.aggregations or [] for result in found]
+            aggregations = None if self._body.aggregations is None else reduce(partials, final=self._final)
+        except ElasticsearchException as error:
+            # What single shards throw is caught with them: this is the reduction's, which belongs to the fetch phase.
+            details: dict[str, object] = {"phase": "fetch", "failures": self._failures}
+            raise ElasticsearchException("search_phase_execution_exception", "", cause=error, details=details) from None
         if self._failures and (len(self._failures) == len(chosen) or not allow_partial):
             raise self._failed("all shards failed" if len(self._failures) == len(chosen) else "Partial shards failure")
         terminated = [result.hits.terminated_early for result in found if result.hits.terminated_early is not None]
@@ -119,9 +126,7 @@ class _Search:
             skipped_shards=skipped,
             failures=self._failures,
         )
-        if self._body.aggregations is not None:
-            partials = [result.hits.aggregations or [] for result in found]
-            response.aggregations = reduce(partials, final=self._final)
+        response.aggregations = aggregations
         return response
 
     def _prefilter(self, targets: list[Target]) -> tuple[list[Target], int]:
@@ -187,7 +192,7 @@ class _Search:
         return ElasticsearchException(
             "search_phase_execution_exception",
             reason,
-            cause=self._failures[0].cause,
+            cause=_root_cause(self._failures[0].cause),
             details={"phase": self._phase, "failures": self._failures},
         )
 
@@ -252,6 +257,8 @@ class _Search:
             except ElasticsearchException as error:
                 fetchers[shard] = None
                 self._fail(each.shard, error)
+                # With one shard, Elasticsearch fetches in the query phase.
+                self._phase = "fetch" if len(found) > 1 else "query"
                 hit = None
             if hit is not None:
                 self._sorted_values(hit, each.hits, place)
@@ -279,6 +286,13 @@ class _Search:
             result.collapse_values = [(found[shard].hits.groups or [])[place] for shard, place in order]
 
 
+def _root_cause(error: ElasticsearchException | None) -> ElasticsearchException | None:
+    """The innermost of Elasticsearch's own exceptions; Java's, such as illegal_argument_exception, stay causes."""
+    while error is not None and built_in(error) is None and error.cause is not None and built_in(error.cause) is None:
+        error = error.cause
+    return error
+
+
 def _score(hits: ShardHits, place: int) -> float:
     return float(hits.scores[place]) if hits.scores is not None else nan
 
@@ -296,10 +310,10 @@ def _comparable(found: list[_Found]) -> list[SortKey] | None:
         if len(types) == 1:
             continue
         if not types <= _NUMERIC:
-            other = next(kind for hits in held if (kind := (hits.keys or [])[place].field.type) is not key.field.type)
+            other = next(field for hits in held if (field := (hits.keys or [])[place].field).type is not key.field.type)
             raise illegal(
-                f"Can't sort on field [{key.field.field}]; the field has incompatible sort types: [{key.field.type.name}] and "
-                f"[{other.name}] across shards!"
+                f"Can't sort on field [{other.field}]; the field has incompatible sort types: [{key.field.type.name}] and "
+                f"[{other.type.name}] across shards!"
             )
         _widen(held, place, SortFieldType.LONG if types <= {SortFieldType.INT, SortFieldType.LONG} else SortFieldType.DOUBLE)
     return first

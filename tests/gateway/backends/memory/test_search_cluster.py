@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.index import Index
+from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SortFieldType
 from protocol.messages.options import IndicesOptions
@@ -166,6 +168,48 @@ def test_indices_that_cannot_match_are_skipped_where_the_sort_is_by_a_field(smal
     assert [hit.id for hit in response.hits.hits] == ["2"]
     response = cluster.search(["a", "b"], IndicesOptions(), {"query": body["query"]}, now_millis=NOW)
     assert response.skipped_shards == 0
+
+
+def test_indices_whose_sort_values_cannot_be_compared_fail_together() -> None:
+    made = []
+    for name, value in (("a", b'{"v": 1}'), ("b", b'{"v": "x"}')):
+        index = Index(name)
+        index.add("1", value)
+        made.append(index)
+    cluster = MemoryCluster(made, name="mixed")
+    body = {"sort": [{"v.keyword": {"unmapped_type": "long"}}]}
+    with pytest.raises(ElasticsearchException) as caught:
+        cluster.search(["a", "b"], IndicesOptions(), body, now_millis=NOW)
+    error = caught.value
+    assert (error.type, error.reason, error.details["phase"]) == ("search_phase_execution_exception", "", "fetch")
+    assert error.cause is not None
+    assert error.cause.reason == (
+        "Can't sort on field [__anonymous_]; the field has incompatible sort types: [STRING] and [LONG] across shards!"
+    )
+
+
+@pytest.mark.parametrize(("first", "second", "kind"), [(1, 2, SortFieldType.LONG), (1, 0.5, SortFieldType.DOUBLE)])
+def test_numbers_of_different_types_are_merged_as_the_wider(first: int, second: float, kind: SortFieldType) -> None:
+    types = {1: "integer", 2: "long", 0.5: "double"}
+    made = []
+    for name, value in (("a", first), ("b", second)):
+        index = Index(name, mapping=parse_mappings({"properties": {"v": {"type": types[value]}}}))
+        index.add(name, json.dumps({"v": value}).encode())
+        made.append(index)
+    response = MemoryCluster(made, name="mixed").search(["a", "b"], IndicesOptions(), {"sort": ["v"]}, now_millis=NOW)
+    assert [hit.sort.raw for hit in response.hits.hits] == [[value] for value in sorted((first, second))]
+    assert [(field.field, field.type) for field in response.hits.sort_fields or []] == [("v", kind)]
+    assert len({type(hit.sort.raw[0]) for hit in response.hits.hits}) == 1
+
+
+def test_a_failure_of_some_indices_is_an_error_where_partial_results_are_not_wanted(small: Callable[..., MemoryCluster]) -> None:
+    cluster = small()
+    cluster.indices["b"].add("2", b'{"only": "here"}')
+    body = {"sort": ["only.keyword"]}
+    response = cluster.search(["a", "b"], IndicesOptions(), body, now_millis=NOW)
+    assert (response.successful_shards, len(response.failures)) == (1, 1)
+    with pytest.raises(ElasticsearchException, match="Partial shards failure"):
+        cluster.search(["a", "b"], IndicesOptions(), body, now_millis=NOW, allow_partial_results=False)
 
 
 def test_whether_names_match_is_said_with_the_missing_name(small: Callable[..., MemoryCluster]) -> None:
