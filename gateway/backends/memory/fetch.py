@@ -36,6 +36,9 @@ def parse_source_option(value: Any) -> SourceFilter | None:
         )
     lists: dict[str, list[str]] = {"includes": [], "excludes": []}
     for key, patterns in value.items():
+        if key == "exclude_vectors":
+            # There are no vector fields here that it could leave out.
+            continue
         name = {"include": "includes", "exclude": "excludes"}.get(key, key)
         if name not in lists:
             raise ElasticsearchException("parsing_exception", f"Unknown key for a START_ARRAY in [{key}].")

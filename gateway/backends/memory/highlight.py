@@ -30,8 +30,12 @@ _KINDS: Final[dict[str, type]] = {
 }
 """The options of a field that are taken as they are, with the type of their values."""
 _WITHOUT_EFFECT: Final = frozenset(
-    {"boundary_scanner_locale", "boundary_chars", "boundary_max_scan", "phrase_limit", "force_source", "use_explicit_field_order"}
+    {
+        *("boundary_scanner_locale", "boundary_chars", "boundary_max_scan", "phrase_limit", "force_source"),
+        *("fragment_offset", "highlight_filter", "options", "use_explicit_field_order"),
+    }
 )
+"""Options of the fast vector highlighter or of plugins' highlighters, and the order of an answer that is a map anyway."""
 _STYLED: Final = '<em class="hlt1">'
 
 
@@ -42,7 +46,7 @@ def _options(body: Any, base: Options, where: str) -> Options:
     for key, value in body.items():
         if key == "fields" or key in _WITHOUT_EFFECT or value is None:
             continue
-        if key in ("matched_fields", "fragment_offset", "options"):
+        if key == "matched_fields":
             if value:
                 raise illegal(f"[{key}] of a highlight is not supported")
         elif key == "tags_schema":
