@@ -183,7 +183,13 @@ class ReverseNested(SingleBucket):
 
     def collect(self, scope: Scope) -> Results:
         path = self.body.get("path")
-        target = scope.shard.index.root if path is None else scope.shard.index.table(str(path))
+        index = scope.shard.index
+        node = None if path is None else index.mapping.objects.get(str(path))
+        if path is not None and node is None:
+            return self.made(scope.within(np.zeros(0, np.int64), np.zeros(0, np.int64), scope.size))
+        if node is not None and not node.is_nested:
+            raise illegal(f"[reverse_nested] nested path [{path}] is not nested")
+        target = index.root if node is None else index.table(node.name)
         if scope.table is scope.shard.index.root:
             raise illegal(f"Reverse nested aggregation [{self.name}] can only be used inside a [nested] aggregation")
         rows, table = scope.rows, scope.table

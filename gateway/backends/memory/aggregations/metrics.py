@@ -161,6 +161,8 @@ class WeightedAvg(Metric):
         value_body, weight_body = self.body.get("value"), self.body.get("weight")
         if not isinstance(value_body, dict) or not isinstance(weight_body, dict):
             raise illegal(f"[{self.name}] needs [value] and [weight]")
+        if self.body.get("format") is not None:
+            value_body = {**value_body, "format": self.body["format"]}
         value = resolve(scope, value_body, self.kind, NUMERIC)
         weight = resolve(scope, weight_body, self.kind, NUMERIC)
         positions, values = value.values(scope)

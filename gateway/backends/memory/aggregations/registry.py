@@ -101,7 +101,11 @@ def _build(name: str, kind: str, definition: Mapping[str, Any], top: bool) -> Ag
             "aggregations",
         )
     subs = build(below, top=False)
-    made = _BUCKETS[kind](name, meta, body, subs)
+    try:
+        made = _BUCKETS[kind](name, meta, body, subs)
+    except (TypeError, ValueError, AttributeError) as error:
+        # Over the wire values have their types; a request in JSON need not.
+        raise ElasticsearchException("parsing_exception", f"[{kind}] failed to parse [{name}]: {error}", status=400) from None
     if isinstance(made, (terms.Terms, histograms.Histogram, histograms.DateHistogram)):
         names = {sub.name for sub in subs}
         for element in made.order:

@@ -147,7 +147,9 @@ def _unmapped(scope: Scope, body: dict[str, Any], supported: frozenset[str]) -> 
     """No field: no values, except the missing one, whose type then decides the kind."""
     missing, hint = body.get("missing"), body.get("value_type")
     kinds = {"string": "keyword", "number": "double", "numeric": "double", "float": "double", "integer": "long", "short": "long"}
-    if hint is not None:
+    if supported == {"ip"}:
+        kind = "ip"
+    elif hint is not None:
         kind = kinds.get(str(hint), str(hint))
     elif isinstance(missing, bool):
         kind = "boolean"
