@@ -15,6 +15,7 @@ from gateway.backends.memory.search import Target, search
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SearchHit
 from protocol.messages.search_response import SearchResponse
+from protocol.versions import V_8_19
 
 ENGINE = Path(__file__).parents[3] / "vectors" / "engine"
 NOW = 1732400000000
@@ -65,7 +66,8 @@ def run(targets: list[Target], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def rest(response: SearchResponse) -> dict[str, Any]:
-    """The REST form of what the tests compare."""
+    """The REST form of what the tests compare, after the answer has travelled."""
+    response = SearchResponse.decode(response.encode(V_8_19), V_8_19)
     hits: dict[str, Any] = {"max_score": _float(response.hits.max_score), "hits": [_hit(hit) for hit in response.hits.hits]}
     if response.hits.total is not None:
         relation = "eq" if response.hits.total.relation.value == 0 else "gte"
