@@ -127,6 +127,12 @@ class Column:
         """The terms, to be searched by prefix, pattern and edit distance."""
         return TermDictionary(self.terms)
 
+    def warm(self) -> None:
+        """Makes now what would be made at the first query for a term."""
+        if self.terms:
+            self.ordinal(self.terms[0])
+            self.rows_of(0)
+
     @cached_property
     def ascending(self) -> bool:
         """Whether ``values`` never decrease from one row to the next (as timestamps of a log), so that a range is one slice."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.mapping import DEFAULT_DATE_FORMAT, FieldType, Mapping, ObjectType
+from gateway.backends.memory.mapping_parser import add_property
 from protocol.errors import ElasticsearchException
 
 MAX_FIELDS: Final = 1000
@@ -46,11 +47,17 @@ def dynamic_child(mapping: Mapping, node: ObjectType, key: str, value: Any) -> F
             status=400,
         )
     name = node.path(key)
-    if isinstance(sample, dict):
+    type_ = "object" if isinstance(sample, dict) else _type_of(mapping, sample)
+    if mapping.templates:
+        definition = _templated(mapping, name, key, type_, sample)
+        if definition is not None:
+            add_property(mapping, node, key, definition)
+            return node.children[key]
+    if type_ == "object":
         child = ObjectType(name, nested=node.nested)
         mapping.add_object(node, key, child)
         return child
-    field = FieldType(name, _type_of(mapping, sample), name, nested=node.nested)
+    field = FieldType(name, type_, name, nested=node.nested)
     field.definition = {"type": field.type}
     if field.type == "text":
         sub = FieldType(f"{name}.keyword", "keyword", name, nested=node.nested, ignore_above=IGNORE_ABOVE, parent=field)
@@ -62,6 +69,17 @@ def dynamic_child(mapping: Mapping, node: ObjectType, key: str, value: Any) -> F
             field.definition["format"] = field.format
     mapping.add_field(node, key, field)
     return field
+
+
+def _templated(mapping: Mapping, name: str, key: str, type_: str, sample: Any) -> dict[str, Any] | None:
+    """The mapping that the first dynamic template for it gives a new field."""
+    wanted = {"text": "string", "float": "double"}.get(type_, type_)
+    for template in mapping.templates:
+        definition = template.definition(name, key, wanted)
+        if definition is not None:
+            found = _date_format(mapping, sample) if type_ == "date" else None
+            return {"format": found, **definition} if found and definition["type"] == "date" else definition
+    return None
 
 
 def _first(value: Any) -> Any:

@@ -188,7 +188,10 @@ class Index:
         """Builds all columns and postings now rather than at first use."""
         for _, found in self.fields():
             table = self.table(found.nested)
-            table.text(found) if found.is_text else table.column(found)
+            if found.is_text:
+                table.text(found).number("")
+            else:
+                table.column(found).warm()
 
     def memory(self) -> int:
         """Bytes held by sources and built arrays, roughly."""

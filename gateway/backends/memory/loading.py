@@ -55,6 +55,7 @@ def load(paths: Iterable[Path]) -> dict[str, Index]:
         _bulk(path, indices)
     for index in indices.values():
         index.compact()
+        index.warm()
     _check_aliases(indices)
     return indices
 

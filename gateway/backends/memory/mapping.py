@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from gateway.backends.memory.dynamic_templates import DynamicTemplate
 
 INTEGERS: Final = {
     "byte": (-(1 << 7), (1 << 7) - 1),
@@ -126,6 +129,8 @@ class Mapping:
     date_detection: bool = True
     numeric_detection: bool = False
     dynamic_date_formats: tuple[str, ...] = (DEFAULT_DATE_FORMAT, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
+    templates: tuple[DynamicTemplate, ...] = ()
+    """``dynamic_templates``, in order."""
     meta: dict[str, Any] = field(default_factory=dict)
 
     def field(self, name: str) -> FieldType | None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.backends.memory import analysis
 from gateway.backends.memory.dates import DateFormat
+from gateway.backends.memory.dynamic_templates import parse_templates
 from gateway.backends.memory.mapping import DATES, DECIMALS, INTEGERS, FieldType, Mapping, ObjectType
 from gateway.backends.memory.values import MalformedValueError, parse_address, text_of
 from protocol.errors import ElasticsearchException
@@ -44,6 +45,7 @@ _ROOT_PARAMETERS: Final = frozenset(
         "enabled",
         "date_detection",
         "numeric_detection",
+        "dynamic_templates",
         "dynamic_date_formats",
         "_meta",
         "_source",
@@ -77,6 +79,7 @@ def parse_mappings(mappings: dict[str, Any]) -> Mapping:
         mapping.dynamic_date_formats = tuple(mappings["dynamic_date_formats"])
         for format_ in mapping.dynamic_date_formats:
             DateFormat.of(format_)
+    mapping.templates = parse_templates(mappings.get("dynamic_templates", []))
     _properties(mapping, mapping.root, mappings.get("properties", {}))
     for name, target in mapping.aliases.items():
         field = mapping.fields.get(target)
@@ -105,7 +108,7 @@ def _properties(mapping: Mapping, parent: ObjectType, properties: Any) -> None:
         if dot:
             _dotted(mapping, parent, first, rest, definition)
         else:
-            _child(mapping, parent, key, definition)
+            add_property(mapping, parent, key, definition)
 
 
 def _dotted(mapping: Mapping, parent: ObjectType, first: str, rest: str, definition: dict[str, Any]) -> None:
@@ -121,7 +124,8 @@ def _dotted(mapping: Mapping, parent: ObjectType, first: str, rest: str, definit
     _properties(mapping, between, {rest: definition})
 
 
-def _child(mapping: Mapping, parent: ObjectType, key: str, definition: dict[str, Any]) -> None:
+def add_property(mapping: Mapping, parent: ObjectType, key: str, definition: dict[str, Any]) -> None:
+    """Declares one property of an object. Raises ElasticsearchException (mapper_parsing_exception)."""
     name = parent.path(key)
     type_ = definition.get("type", "object" if "properties" in definition or set(definition) <= _OBJECT_PARAMETERS else None)
     if type_ is None:

@@ -134,7 +134,7 @@ class Bool(Node):
             chosen = disjunction(self.size, optional, scoring, minimum)
             if not (required or filters):
                 return _without(chosen, excluded)
-        rows = _intersection(self.size, [*required, *filters, *([chosen] if chosen else [])], excluded)
+        rows = _intersection(self.size, [*required, *filters, *([] if chosen is None else [chosen])], excluded)
         if not scoring:
             return rows.constantly(0.0)
         if not optional:

@@ -78,6 +78,55 @@ def test_objects_dots_and_arrays_of_objects_flatten() -> None:
     assert sorted(name for name, _ in index.objects()) == ["a", "a.b"]
 
 
+def test_dynamic_templates_say_what_new_fields_become() -> None:
+    mappings = {
+        "dynamic_templates": [
+            {"ips": {"match": "*_ip", "mapping": {"type": "ip"}}},
+            {"raw": {"path_match": "raw.*", "path_unmatch": "*.n", "match_mapping_type": "string", "mapping": {"type": "text"}}},
+            {"strings": {"match_mapping_type": "string", "mapping": {"type": "keyword", "meta": {"was": "{name}"}}}},
+            {
+                "wide": {
+                    "match_mapping_type": ["long", "double"],
+                    "unmatch": "^n.$",
+                    "match_pattern": "regex",
+                    "mapping": {"type": "double"},
+                }
+            },
+            {"lists": {"match_mapping_type": "object", "match": "list", "mapping": {"type": "nested"}}},
+            {"same": {"match": "same", "mapping": {"type": "{dynamic_type}", "index": False}}},
+        ]
+    }
+    document = {
+        "a_ip": "::1",
+        "raw": {"s": "x", "n": "y"},
+        "s": "x",
+        "w": 5,
+        "n1": 5,
+        "list": [{"k": 1}],
+        "same": True,
+        "d": "2024-01-01",
+    }
+    index = index_of(mappings, document)
+    types = {name: found.type for name, found in index.fields()}
+    assert types == {
+        "a_ip": "ip",
+        "raw.s": "text",
+        "raw.n": "keyword",
+        "s": "keyword",
+        "w": "double",
+        "n1": "long",
+        "list.k": "double",
+        "same": "boolean",
+        "d": "date",
+    }
+    found, same = index.field("s"), index.field("same")
+    assert found is not None
+    assert found.meta == {"was": "s"}
+    assert same is not None
+    assert not same.indexed
+    assert index.mapping.objects["list"].is_nested
+
+
 def test_dynamic_false_ignores_and_strict_refuses() -> None:
     index = index_of({"dynamic": "false", "properties": {"o": {"type": "object", "dynamic": True}}}, {"x": 1, "o": {"y": 2}})
     assert index.field("x") is None
@@ -250,6 +299,8 @@ def test_replacing_and_deleting_keep_rows_until_compaction() -> None:
         ({"properties": {"f": {"type": "alias", "path": "g"}}}, "Invalid [path] value [g] for field alias [f]"),
         ({"runtime": {}}, "Root mapping definition has unsupported parameters:  [runtime : {}]"),
         ({"properties": {"f": {"type": "nested", "include_in_parent": True}}}, "unknown parameter [include_in_parent]"),
+        ({"dynamic_templates": [{"a": {"mapping": {}}}]}, "template [a] must have match, path_match or match_mapping_type set"),
+        ({"dynamic_templates": [{"a": {"match": "x"}}]}, "template [a] must have either mapping or runtime set"),
         ({"dynamic": "runtime"}, "[dynamic] [runtime] on [_doc] is not supported"),
     ],
 )

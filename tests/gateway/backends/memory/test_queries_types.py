@@ -203,6 +203,10 @@ def rows(query: dict[str, Any]) -> list[int]:
         ({"bool": {"should": [{"term": {"n": 1}}], "minimum_should_match": 0}}, [0]),
         ({"bool": {"filter": [{"exists": {"field": "n"}}], "should": [{"term": {"n": 1}}]}}, [0, 1, 2]),
         ({"bool": {"should": [{"term": {"n": 1}}, {"term": {"n": 2}}], "minimum_should_match": 3}}, []),
+        (
+            {"bool": {"must": {"term": {"n": 1}}, "should": [{"term": {"n": 8}}, {"term": {"n": 9}}], "minimum_should_match": 1}},
+            [],
+        ),
         ({"bool": {"must": {"term": {"t": "red"}}, "must_not": [{"term": {"n": 1}}]}}, [1]),
         ({"constant_score": {"filter": {"term": {"t": "red"}}}}, [0, 1]),
         ({"match_none": {}}, []),
