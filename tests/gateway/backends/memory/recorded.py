@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.search import Target, search
@@ -79,6 +80,8 @@ def rest(response: SearchResponse) -> dict[str, Any]:
         "failed": len(response.failures),
     }
     shown: dict[str, Any] = {"timed_out": response.timed_out, "_shards": shards, "hits": hits}
+    if response.aggregations is not None:
+        shown["aggregations"] = json.loads(json.dumps(render(response.aggregations)))
     if response.terminated_early is not None:
         shown["terminated_early"] = response.terminated_early
     return shown

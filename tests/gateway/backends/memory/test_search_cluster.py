@@ -17,7 +17,7 @@ from protocol.messages.hits import SortFieldType
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import NOW, cases, indices, rest, same
 
-SEVERAL = [name for name, case in cases().items() if name.startswith("indices_") and "aggs" not in case["body"]]
+SEVERAL = [name for name, case in cases().items() if name.startswith("indices_")]
 
 
 @pytest.fixture(scope="module")
