@@ -281,15 +281,17 @@ def digest_options(options: dict[str, Any]) -> tuple[float, str]:
     return compression, "AVL_TREE" if hint == "high_accuracy" else "HYBRID"
 
 
-def digests(values: NDArray[Any], owners: Ints | None, size: int, compression: float, kind: str) -> list[TDigestState]:
+def digests(
+    values: NDArray[Any], owners: Ints | None, size: int, compression: float, kind: str, *, compress: bool = True
+) -> list[TDigestState]:
     """The digest of each bucket, its values added in the order of their rows."""
     numbers = values.astype(np.float64)
     if owners is None:
-        return [tdigest.digest(numbers, compression, kind)]
+        return [tdigest.digest(numbers, compression, kind, compress=compress)]
     order = np.argsort(owners, kind="stable")
     numbers = numbers[order]
     bounds = np.searchsorted(owners[order], np.arange(size + 1)).tolist()
-    return [tdigest.digest(numbers[start:end], compression, kind) for start, end in itertools.pairwise(bounds)]
+    return [tdigest.digest(numbers[start:end], compression, kind, compress=compress) for start, end in itertools.pairwise(bounds)]
 
 
 class MedianAbsoluteDeviation(Metric):
@@ -299,21 +301,7 @@ class MedianAbsoluteDeviation(Metric):
         source, values, owners = self.source(scope)
         return [
             results.InternalMedianAbsoluteDeviation(
-                **self.common(source), values_sketch=state, median_absolute_deviation=median_absolute_deviation(state)
+                **self.common(source), values_sketch=state, median_absolute_deviation=tdigest.median_absolute_deviation(state)
             )
-            for state in digests(values, owners, scope.size, compression, kind)
+            for state in digests(values, owners, scope.size, compression, kind, compress=False)
         ]
-
-
-def median_absolute_deviation(state: TDigestState) -> float:
-    """The median of the distances from the median, of a digest; NaN where it is empty."""
-    if not state.size:
-        return math.nan
-    median = tdigest.quantile(state, 0.5)
-    distances = TDigestState(
-        compression=state.compression,
-        type=state.type,
-        size=state.size,
-        centroids=sorted((abs(median - mean), weight) for mean, weight in state.centroids),
-    )
-    return tdigest.quantile(distances, 0.5)

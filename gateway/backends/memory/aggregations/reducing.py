@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from gateway.backends.memory.aggregations import hyperloglog, tdigest
-from gateway.backends.memory.aggregations.metrics import median_absolute_deviation
 from gateway.backends.memory.aggregations.scope import BucketLimit
 from gateway.backends.memory.aggregations.summing import compensated
 from gateway.backends.memory.sort_keys import compare_raw
@@ -143,8 +142,8 @@ def _percentiles(_: Reduction, group: list[metrics.InternalTDigestPercentiles]) 
 
 @reduces(metrics.InternalMedianAbsoluteDeviation)
 def _deviation(_: Reduction, group: list[metrics.InternalMedianAbsoluteDeviation]) -> InternalAggregation:
-    state = tdigest.merge([it.values_sketch for it in group])
-    return replace(_shown(group), values_sketch=state, median_absolute_deviation=median_absolute_deviation(state))
+    state = tdigest.merge([it.values_sketch for it in group], compress=False)
+    return replace(_shown(group), values_sketch=state, median_absolute_deviation=tdigest.median_absolute_deviation(state))
 
 
 def _shown(group: list[A]) -> A:

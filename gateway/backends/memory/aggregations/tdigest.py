@@ -23,19 +23,20 @@ _UNITS = 20
 """How many values per unit of compression a hybrid digest sorts before it merges."""
 
 
-def digest(values: Floats, compression: float, kind: str = "HYBRID") -> TDigestState:
-    """The state after all values were added in this order, compressed as a result is when it is made."""
+def digest(values: Floats, compression: float, kind: str = "HYBRID", *, compress: bool = True) -> TDigestState:
+    """The state after all values were added in this order; ``compress`` as results of percentiles do when they are made."""
     if kind == "AVL_TREE":
         return _state(compression, kind, _cluster([(value, 1) for value in np.sort(values).tolist()], compression))
     if kind == "SORTING" or len(values) < _sorting_limit(compression):
         return _state(compression, kind, [(value, 1) for value in np.sort(values).tolist()])
     merging = Merging(compression)
     merging.add_all(values.tolist())
-    merging.compress()
+    if compress:
+        merging.compress()
     return _state(compression, kind, merging.centroids())
 
 
-def merge(states: Iterable[TDigestState]) -> TDigestState:
+def merge(states: Iterable[TDigestState], *, compress: bool = True) -> TDigestState:
     """The state of all values of several states, of which at least one is needed; it has the kind and compression of the first."""
     parts = list(states)
     compression, kind = parts[0].compression, parts[0].type
@@ -54,7 +55,8 @@ def merge(states: Iterable[TDigestState]) -> TDigestState:
                 merging.add(mean, count)
     if plain is not None:
         return _state(compression, kind, [(value, 1) for value in sorted(plain)])
-    merging.compress()
+    if compress:
+        merging.compress()
     return _state(compression, kind, merging.centroids())
 
 
@@ -63,6 +65,33 @@ def quantile(state: TDigestState, fraction: float) -> float:
     if _is_sorted_form(state):
         return _sorted_quantile(_expanded(state), fraction)
     return _centroid_quantile(_merged(state), fraction, state.type == "AVL_TREE")
+
+
+def median_absolute_deviation(state: TDigestState) -> float:
+    """The median of the distances from the median; NaN where there are no values."""
+    if not state.size:
+        return math.nan
+    if _is_sorted_form(state):
+        values = _expanded(state)
+        median = _sorted_quantile(values, 0.5)
+        return _sorted_quantile(sorted(abs(median - value) for value in values), 0.5)
+    is_tree = state.type == "AVL_TREE"
+    median = _centroid_quantile(state.centroids, 0.5, is_tree)
+    distances = [(abs(median - mean), weight) for mean, weight in state.centroids]
+    if is_tree:
+        return _centroid_quantile(sorted(distances), 0.5, is_tree)
+    plain: list[float] | None = []
+    merging = Merging(state.compression)
+    for distance, weight in distances:
+        # A hybrid digest takes weights apart as long as it sorts.
+        if plain is not None and len(plain) + weight >= _sorting_limit(state.compression):
+            merging.add_all(plain)
+            plain = None
+        if plain is not None:
+            plain += [distance] * weight
+        else:
+            merging.add(distance, weight)
+    return _sorted_quantile(sorted(plain), 0.5) if plain is not None else _centroid_quantile(merging.exact(), 0.5, False)
 
 
 def cdf(state: TDigestState, value: float) -> float:

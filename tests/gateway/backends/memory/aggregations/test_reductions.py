@@ -13,6 +13,7 @@ from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import AGGREGATION_RESULTS
 from protocol.versions import V_8_19
 from protocol.wire import Reader
+from tests.gateway.backends.memory.aggregations.test_engine_cases import difference
 from tests.vectors import read_lines
 
 
@@ -26,9 +27,12 @@ def _read(data: bytes) -> list[InternalAggregation]:
 def test_final_reduction_as_elasticsearch() -> None:
     wrong = []
     for line in read_lines("engine/reductions.jsonl.gz"):
-        found = render(reduce([_read(bytes.fromhex(line["partial"]))], final=True), typed_keys=True)
-        if found != line["final"]:
-            wrong.append((line["request"], line["final"], found))
+        partials = [_read(bytes.fromhex(partial)) for partial in line["partials"]]
+        found = render(reduce(partials, final=True), typed_keys=True)
+        # Elasticsearch adds the parts of a sum in an order of its own, which may cost the last bit.
+        where = difference(line["final"], found, 1e-14)
+        if where is not None:
+            wrong.append((line["request"], where))
     assert not wrong
 
 
