@@ -81,14 +81,14 @@ def _distances(goal: NDArray[np.uint32], letters: NDArray[np.uint32], transposit
             best = np.minimum(previous[column], current[column - 1]) + np.int16(1)
             np.minimum(best, previous[column - 1] + (~same).astype(np.int16), out=best)
             if transpositions and before is not None and column > 1:
-                swapped = same_pair(letters, goal, row, column)
+                swapped = _swapped(letters, goal, row, column)
                 np.minimum(best, np.where(swapped, before[column - 2] + np.int16(1), best), out=best)
             current[column] = best
         before, previous = previous, current
     return previous[length]
 
 
-def same_pair(letters: NDArray[np.uint32], goal: NDArray[np.uint32], row: int, column: int) -> NDArray[np.bool_]:
+def _swapped(letters: NDArray[np.uint32], goal: NDArray[np.uint32], row: int, column: int) -> NDArray[np.bool_]:
     """Whether the last two letters up to (row, column) are the same two in the other order."""
     result: NDArray[np.bool_] = (letters[:, column - 1] == goal[row - 2]) & (letters[:, column - 2] == goal[row - 1])
     return result

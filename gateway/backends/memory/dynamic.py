@@ -10,8 +10,6 @@ from gateway.backends.memory.mapping import DEFAULT_DATE_FORMAT, FieldType, Mapp
 from gateway.backends.memory.mapping_parser import add_property
 from protocol.errors import ElasticsearchException
 
-MAX_FIELDS: Final = 1000
-"""index.mapping.total_fields.limit."""
 IGNORE_ABOVE: Final = 256
 """ignore_above of the ``keyword`` multi-field that texts get."""
 
@@ -40,10 +38,10 @@ def dynamic_child(mapping: Mapping, node: ObjectType, key: str, value: Any) -> F
     sample = _first(value)
     if sample is None:
         return None
-    if len(mapping.fields) + len(mapping.objects) >= MAX_FIELDS:
+    if len(mapping.fields) + len(mapping.objects) >= mapping.max_fields:
         raise ElasticsearchException(
             "document_parsing_exception",
-            f"Limit of total fields [{MAX_FIELDS}] has been exceeded while adding new fields [1]",
+            f"Limit of total fields [{mapping.max_fields}] has been exceeded while adding new fields [1]",
             status=400,
         )
     name = node.path(key)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.backends.memory.columns import Column, Mask, Rows
 from gateway.backends.memory.documents import DocumentParser, parse_source
@@ -196,8 +195,3 @@ class Index:
     def memory(self) -> int:
         """Bytes held by sources and built arrays, roughly."""
         return sum(map(len, self._sources)) + sum(table.memory() for table in (self.root, *self.tables.values()))
-
-
-def parents_of(table: Table, rows: NDArray[Any]) -> Rows:
-    """The distinct rows, ascending, of the parent table that hold the nested ``rows``."""
-    return np.unique(table.parents[rows])

@@ -121,9 +121,11 @@ def create_index(name: str, body: Any) -> Index:
             raise ElasticsearchException("parse_exception", f"key [{key}] must be an object", status=400)
     settings = parse_settings(body.get("settings", {}))
     mappings = body.get("mappings", {})
+    mapping = parse_mappings(mappings)
+    mapping.max_fields = int(settings.get("index.mapping.total_fields.limit", mapping.max_fields))
     return Index(
         name,
-        mapping=parse_mappings(mappings),
+        mapping=mapping,
         mappings=mappings,
         settings=settings,
         aliases=_aliases(body.get("aliases", {})),

@@ -131,6 +131,8 @@ class Mapping:
     dynamic_date_formats: tuple[str, ...] = (DEFAULT_DATE_FORMAT, "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd||epoch_millis")
     templates: tuple[DynamicTemplate, ...] = ()
     """``dynamic_templates``, in order."""
+    max_fields: int = 1000
+    """index.mapping.total_fields.limit: how many fields and objects dynamic mappings may bring it to."""
     meta: dict[str, Any] = field(default_factory=dict)
 
     def field(self, name: str) -> FieldType | None:

@@ -29,6 +29,14 @@ _KNOWN: Final = frozenset(
         "index.version.created",
     }
 )
+_NUMBERS: Final = {
+    "index.number_of_shards": 1024,
+    "index.mapping.total_fields.limit": (1 << 31) - 1,
+    "index.max_result_window": (1 << 31) - 1,
+    "index.max_docvalue_fields_search": (1 << 31) - 1,
+    "index.highlight.max_analyzed_offset": (1 << 31) - 1,
+}
+"""Settings that must be whole numbers from 1 on, and their highest values."""
 _WITHOUT_EFFECT: Final = (
     "index.lifecycle.",
     "index.merge.",
@@ -50,11 +58,12 @@ def parse_settings(settings: dict[str, Any]) -> dict[str, Any]:
                 "illegal_argument_exception", f"the setting [{full}] is not supported by the in-memory cluster", status=400
             )
         found[full] = [text_of(item) for item in value] if isinstance(value, list) else text_of(value)
-    shards = found.get("index.number_of_shards", "1")
-    if not (shards.isascii() and shards.isdigit() and 1 <= int(shards) <= 1024):
-        raise ElasticsearchException(
-            "illegal_argument_exception", f"Failed to parse value [{shards}] for setting [index.number_of_shards]", status=400
-        )
+    for name, highest in _NUMBERS.items():
+        value = found.get(name, "1")
+        if not (isinstance(value, str) and value.isascii() and value.isdigit() and 1 <= int(value) <= highest):
+            raise ElasticsearchException(
+                "illegal_argument_exception", f"Failed to parse value [{value}] for setting [{name}]", status=400
+            )
     if found.get("index.hidden", "false") not in ("true", "false"):
         raise ElasticsearchException(
             "illegal_argument_exception",

@@ -108,6 +108,7 @@ def test_an_error_in_a_bulk_file_names_its_file_and_line(tmp_path: Path, lines: 
         ),
         ('{"mappings": {"properties": {"p": {"type": "geo_shape"}}}}', "[geo_shape] declared on field [p]"),
         ('{"aliases": {"a": {"filter": {"frob": {}}}}}', "unknown query [frob]"),
+        ('{"settings": {"number_of_shards": "x"}}', "Failed to parse value [x] for setting [index.number_of_shards]"),
         ('{"aliases": {"a": {"colour": 1}}}', "Unknown field [colour]"),
     ],
 )
@@ -117,6 +118,13 @@ def test_an_error_in_an_index_file_names_the_file(tmp_path: Path, body: str, rea
     with pytest.raises(LoadError, match=r"bad\.index\.json") as caught:
         load([path])
     assert reason in str(caught.value)
+
+
+def test_the_limit_of_fields_is_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "i.index.json").write_text('{"settings": {"index.mapping.total_fields.limit": 3}}')
+    (tmp_path / "i.ndjson").write_bytes(bulk(index("i", "1"), {"a": 1, "b": 2, "c": 3, "d": 4}))
+    with pytest.raises(LoadError, match=r"i\.ndjson:2: .*Limit of total fields \[3\] has been exceeded"):
+        load([tmp_path])
 
 
 def test_a_broken_gzip_file_is_refused(tmp_path: Path) -> None:
