@@ -35,6 +35,7 @@ from gateway.backends.memory.sort_keys import (
     picked,
     single,
 )
+from gateway.backends.memory.sort_nested import joined_column
 from gateway.backends.memory.values import MalformedValueError, address_text, java_float, parse_address, text_of
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SortField, SortFieldType, StringMissing
@@ -147,7 +148,7 @@ def _compile(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
         return _unmapped(criterion, index, now_millis)
     if field.nested is not None and criterion.nested is None:
         raise query_shard(index, f"it is mandatory to set the [nested] context on the nested sort field: [{name}].")
-    return _field_key(criterion, field, index, _column(criterion, field, index), now_millis)
+    return _field_key(criterion, field, index, _column(criterion, field, index, now_millis), now_millis)
 
 
 def document_numbers(index: Index) -> NDArray[np.int64]:
@@ -209,7 +210,7 @@ def _unmapped(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
     return _field_key(criterion, field, index, column, now_millis)
 
 
-def _column(criterion: Criterion, field: FieldType, index: Index) -> Column:
+def _column(criterion: Criterion, field: FieldType, index: Index, now_millis: int) -> Column:
     if field.is_text:
         raise text_fielddata(field.name, index.name)
     if not field.doc_values:
@@ -220,34 +221,7 @@ def _column(criterion: Criterion, field: FieldType, index: Index) -> Column:
     column = table.column(field)
     if criterion.nested is None:
         return column
-    return _joined(criterion, field, index, column)
-
-
-def _joined(criterion: Criterion, field: FieldType, index: Index, column: Column) -> Column:
-    """The values of nested objects as a column of the documents that hold them."""
-    options = criterion.nested or {}
-    for option in options:
-        if option in ("filter", "max_children", "nested"):
-            raise illegal(f"[{option}] of a nested sort is not supported")
-        if option != "path":
-            raise ElasticsearchException("x_content_parse_exception", f"[1:1] [nested_sort] unknown field [{option}]")
-    path = options.get("path")
-    if path is None or index.mapping.objects.get(str(path)) is None or not index.mapping.objects[str(path)].is_nested:
-        raise query_shard(index, f"[nested] failed to find nested object under path [{path}]")
-    if field.nested is None:
-        return Column(index.rows, column.docs[:0], column.values[:0], terms=column.terms if column.by_ordinal else None)
-    docs = index.table(field.nested).root_rows(column.docs)
-    # Lucene takes a value of each object, by the mode, and then one of those.
-    mode = criterion.effective_mode
-    if not column.single and mode in ("min", "max"):
-        held = np.flatnonzero(column.exists)
-        docs = index.table(field.nested).root_rows(held.astype(np.int32))
-        values = column.values[column.starts[held] if mode == "min" else column.starts[held + 1] - 1]
-    else:
-        values = column.values
-    order = np.lexsort((values, docs))
-    terms, keys = (column.terms, column.keys) if column.by_ordinal else (None, [])
-    return Column(index.rows, docs[order], values[order], terms=terms, keys=keys)
+    return joined_column(criterion.nested, field, criterion.effective_mode, index, column, now_millis)
 
 
 def _field_key(criterion: Criterion, field: FieldType, index: Index, column: Column, now_millis: int) -> SortKey:

@@ -23,7 +23,7 @@ DIFFERENT = {
     ),
     **dict.fromkeys(
         (
-            *("highlight_function", "docvalue_num_fmt", "sort_nested_filter", "sort_nested_max_children", "sort_ignored"),
+            *("highlight_function", "docvalue_num_fmt", "sort_ignored"),
             *("collapse_inner", "collapse_rescore", "error_script_fields", "error_runtime", "error_suggest", "error_slice"),
             *(
                 "error_pit",
