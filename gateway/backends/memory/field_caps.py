@@ -33,9 +33,7 @@ _METADATA: Final[tuple[tuple[str, str, bool, bool], ...]] = (
 )
 """The metadata fields of an index of 8.19: name, type, whether searchable and whether aggregatable."""
 
-_ALWAYS_WITH_VALUES: Final = frozenset(
-    {"_id", "_index", "_seq_no", "_source", "_version", "_index_mode", "_tier"}
-)
+_ALWAYS_WITH_VALUES: Final = frozenset({"_id", "_index", "_seq_no", "_source", "_version", "_index_mode", "_tier"})
 _FAMILIES: Final = {"constant_keyword": "keyword"}
 _FILTERS: Final = frozenset({"+metadata", "-metadata", "-nested", "-multifield", "-parent", "parent"})
 
