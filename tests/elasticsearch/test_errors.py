@@ -169,7 +169,13 @@ def _shown(error: ElasticsearchException, clusters: Clusters) -> Any:
     """An exception inside its transport wrapper, as a tree of what a user sees."""
     while error.type == "remote_transport_exception" and error.cause is not None:
         error = error.cause
-    shown = {"type": error.type, "reason": error.reason, "status": status_of(error), "headers": error.headers, "metadata": error.metadata}
+    shown = {
+        "type": error.type,
+        "reason": error.reason,
+        "status": status_of(error),
+        "headers": error.headers,
+        "metadata": error.metadata,
+    }
     if error.cause is not None:
         shown["cause"] = _shown(error.cause, clusters)
     return _without_names(shown, clusters)

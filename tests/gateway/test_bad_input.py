@@ -145,6 +145,10 @@ def compressed(headers: dict[str, str], payload: bytes) -> bytes:
     )
 
 
+def bomb(headers: dict[str, str], scheme: Compression) -> bytes:
+    return compressed(headers, compress(bytes(200 << 20), scheme))
+
+
 AFTER_HANDSHAKE: dict[str, tuple[Callable[[dict[str, str]], bytes], str]] = {
     "random": (lambda _: os.urandom(64), "invalid internal transport message format"),
     "wrong-marker": (lambda _: b"XX" + bytes(50), "invalid internal transport message format, got (58,58,0,0)"),
@@ -153,8 +157,8 @@ AFTER_HANDSHAKE: dict[str, tuple[Callable[[dict[str, str]], bytes], str]] = {
     "large-header": (lambda _: fixed_header(100_000, variable=70_000), "header size [70023] exceeds limit of [65536b]"),
     "header-beyond-message": (lambda _: fixed_header(20, variable=100), "a header of 100 bytes in a message of 20"),
     "malformed-header": (lambda _: fixed_header(21, variable=4) + b"\xff\xff\xff\x0f", "a collection of"),
-    "deflate-bomb": (lambda headers: compressed(headers, compress(bytes(200 << 20), Compression.DEFLATE)), "a compressed message of more than"),
-    "lz4-bomb": (lambda headers: compressed(headers, compress(bytes(200 << 20), Compression.LZ4)), "a compressed message of more than"),
+    "deflate-bomb": (lambda headers: bomb(headers, Compression.DEFLATE), "a compressed message of more than"),
+    "lz4-bomb": (lambda headers: bomb(headers, Compression.LZ4), "a compressed message of more than"),
     "unknown-compression": (lambda headers: compressed(headers, b"ABCDEFGH"), "marked as compressed"),
     "second-handshake": (lambda _: fixed_header(19, status=8, version=8800000, variable=2) + b"\0\0", ""),
     "a-response": (lambda _: fixed_header(19, status=1, variable=2) + b"\0\0", "a response is not expected"),

@@ -44,7 +44,7 @@ ACCESS: dict[str, Any] = {"search": [{"names": ["logs*", "products", "shop", "ev
 USERS = {"alice": "logs_reader", "bob": "nothing_remote"}
 USER_PASSWORD = "alice-password"
 ROLES: dict[str, Any] = {
-    "logs_reader": {"indices": [{"names": ["logs-a*"], "privileges": ["read", "read_cross_cluster", "view_index_metadata"]}]},
+    "logs_reader": {"indices": [{"names": ["logs-app*"], "privileges": ["read", "read_cross_cluster", "view_index_metadata"]}]},
     "products_reader": {"indices": [{"names": ["products"], "privileges": ["read", "read_cross_cluster"]}]},
 }
 """Roles of the remote cluster, for the certificate model; on the local side they have ``remote_indices`` for the API key model."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authentication.api_keys import ApiKeyStore, CreatedApiKey
+from gateway.authentication.api_key import CreatedApiKey
+from gateway.authentication.api_keys import ApiKeyStore
 from gateway.authentication.models import ALLOWED_HEADERS, ApiKeyModel, CertificateModel
 from gateway.authorization.access import parse_access
 from protocol.errors import ElasticsearchException
