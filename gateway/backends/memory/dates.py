@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ DEFAULT_NANOS_PATTERN = "strict_date_optional_time_nanos||strict_date_optional_t
 
 _EPOCH = re.compile(r"(-?)(\d{1,19})(?:\.(\d*))?", re.ASCII)
 _MAX_LONG = (1 << 63) - 1
+_EPOCH_START = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _ISO = frozenset(("strict_date_optional_time", "strict_date_optional_time_nanos", "date_optional_time", "iso8601"))
 
 TextParser = Callable[[str, bool], "Moment | None"]
@@ -96,6 +98,10 @@ class DateFormat:
 
     def parse_value(self, text: str) -> int:
         """A document's value as epoch milliseconds. Raises ElasticsearchException (``illegal_argument_exception``)."""
+        if self._iso and len(text) in (20, 24):
+            millis = _iso_millis(text)
+            if millis is not None:
+                return millis
         moment = self._moment(text, False)
         return _absolute(moment, UTC) * 1000 + moment.nanos // 1_000_000
 
@@ -209,6 +215,25 @@ class DateFormat:
 def as_zone(where: Zone | str | None) -> Zone | None:
     """A zone given by itself or by its id."""
     return zone(where) if isinstance(where, str) else where
+
+
+def _iso_millis(text: str) -> int | None:
+    """The milliseconds of ``2024-01-01T00:00:20Z`` or ``…20.970Z``, at the speed of Python's own parser; None for any other form."""
+    if (
+        text[4] != "-"
+        or text[7] != "-"
+        or text[10] != "T"
+        or text[13] != ":"
+        or text[-1] != "Z"
+        or text[19] not in ".Z"
+        or text[11:13] == "24"
+    ):
+        return None
+    try:
+        since = datetime.fromisoformat(text) - _EPOCH_START
+    except ValueError:
+        return None
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def _absolute(moment: Moment, where: Zone) -> int:

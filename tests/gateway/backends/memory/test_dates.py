@@ -143,3 +143,12 @@ def test_malformed_patterns_are_refused(pattern: str) -> None:
 def test_unknown_zones_are_refused(zone_id: str) -> None:
     with pytest.raises(ElasticsearchException, match="Unknown time-zone ID"):
         zone(zone_id)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-02-30T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T10:60:00Z", "2024-01-01T1:00:00.00Z", "2024-W01-1T00:00:00Z"],
+)
+def test_almost_iso_is_refused(text: str) -> None:
+    with pytest.raises(ElasticsearchException):
+        DateFormat.of(DEFAULT_PATTERN).parse_value(text)
