@@ -36,7 +36,7 @@ bench: $(VENV)/.synced
 	$(BIN)/python -m tests.bench
 
 fuzz: $(VENV)/.synced
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/uv run --locked --quiet --group fuzz --python $(BIN)/python python -m tests.fuzz
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

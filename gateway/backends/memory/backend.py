@@ -12,13 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import trio
-import trio.to_thread
-
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription
 from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.loading import load
+from gateway.backends.memory.worker import Worker
 from gateway.node import (
     BUILD_DATE,
     BUILD_HASH,
@@ -59,7 +57,7 @@ class MemoryBackend:
 
     def __init__(self, cluster: MemoryCluster) -> None:
         self._cluster = cluster
-        self._worker = trio.CapacityLimiter(1)
+        self._worker = Worker()
 
     @classmethod
     def load(cls, paths: Sequence[Path], identity: NodeIdentity) -> MemoryBackend:
@@ -81,11 +79,7 @@ class MemoryBackend:
             raise ElasticsearchException(
                 "illegal_argument_exception", f"action [{call.action}] is not supported by the in-memory cluster"
             )
-        return await trio.to_thread.run_sync(
-            lambda: handler(self._cluster, call.grant.names or (), call.message).encode(call.version),
-            abandon_on_cancel=True,
-            limiter=self._worker,
-        )
+        return await self._worker.run(lambda: handler(self._cluster, call.grant.names or (), call.message).encode(call.version))
 
 
 def _search(cluster: MemoryCluster, names: Sequence[str], request: SearchRequest) -> Message:
