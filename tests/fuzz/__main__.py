@@ -87,7 +87,7 @@ def _run(name: str, seeds: list[bytes], seconds: int, findings: Path) -> bool:
         f"{name:18} {verdict}: {len(seeds)} seeds, {runs} runs, coverage {covered}, {time.monotonic() - began:.0f} s", flush=True
     )
     if done.returncode:
-        print("\n".join(output[-TAIL_LINES:]), flush=True)
+        print("\n".join([line for line in output if not line.startswith("#")][-TAIL_LINES:]), flush=True)
     return done.returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from protocol.errors import WireError
@@ -63,6 +64,9 @@ def read_field(reader: Reader) -> str:
     name, weight = reader.string(), shortest_single(reader.float32())
     if weight < 0:
         raise WireError(f"negative [boost] are not allowed in [{weight}], use a value between 0 and 1 to deboost")
+    if not math.isfinite(weight):
+        # A real node finds out later, and Lucene says so.
+        raise WireError(f"boost must be a positive float, got {'NaN' if math.isnan(weight) else 'Infinity'}")
     return f"{name}^{_weight(weight)}"
 
 

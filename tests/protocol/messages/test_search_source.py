@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import UnsupportedError, WireError
 from protocol.messages.queries import QUERY
+from protocol.messages.queries.parts import read_field
 from protocol.messages.search_source import SEARCH_SOURCE, SearchSource
 from protocol.versions import V_8_19, TransportVersion
 from protocol.wire import Reader, Writer
@@ -155,6 +156,14 @@ def test_a_negative_boost_is_refused() -> None:
     QUERY.write(writer, {"match_all": {"boost": -1.0}})
     with pytest.raises(WireError, match=r"negative \[boost\] are not allowed"):
         QUERY.read(Reader(writer.getvalue(), V_8_19))
+
+
+@pytest.mark.parametrize(
+    ("weight", "shown"), [(b"\x7f\x80\x00\x00", "Infinity"), (b"\x7f\xc0\x00\x00", "NaN"), (b"\xff\xff\x3e\x99", "NaN")]
+)
+def test_a_weight_that_is_no_number_is_refused(weight: bytes, shown: str) -> None:
+    with pytest.raises(WireError, match=f"boost must be a positive float, got {shown}"):
+        read_field(Reader(b"\x04body" + weight, V_8_19))
 
 
 BYTES = [base64.b64decode(case["bytes"]) for case in CASES]
