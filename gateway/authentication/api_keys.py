@@ -19,7 +19,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -50,20 +49,16 @@ UNCHANGED: Final = _Unchanged()
 _NOBODY_SALT = b"\0" * 16
 
 
-class Fault(Enum):
-    """What Elasticsearch makes of a credential that is not good."""
-
-    UNKNOWN = "no such key"
-    NOT_PROVEN = "authentication goes on to other realms, and ends with nobody having been authenticated"
-    UNUSABLE = "authentication ends at once"
-
-
 class RefusedCredential(ElasticsearchException):
-    """A credential that is not good: a security_exception of status 401."""
+    """A credential that is not good: a security_exception of status 401.
 
-    def __init__(self, reason: str, fault: Fault) -> None:
+    Elasticsearch's authentication ``ends_at_once`` where the key is none to be used here; else it goes on to other realms, and ends
+    with nobody having been authenticated.
+    """
+
+    def __init__(self, reason: str, *, ends_at_once: bool = False) -> None:
         super().__init__("security_exception", reason, status=401, headers={"WWW-Authenticate": [BASIC_CHALLENGE]})
-        self.fault = fault
+        self.ends_at_once = ends_at_once
 
 
 class ApiKeyStore:
@@ -227,20 +222,20 @@ class ApiKeyStore:
             _digest(record.salt if record else _NOBODY_SALT, secret), record.hash if record else _NOBODY_SALT * 2
         )
         if record is None:
-            raise RefusedCredential(f"unable to find apikey with id {credential_id}", Fault.UNKNOWN)
+            raise RefusedCredential(f"unable to find apikey with id {credential_id}")
         key = record.key
         if key.invalidated:
-            raise RefusedCredential(f"api key [{credential_id}] has been invalidated", Fault.NOT_PROVEN)
+            raise RefusedCredential(f"api key [{credential_id}] has been invalidated")
         if not proven:
-            raise RefusedCredential(f"invalid credentials for API key [{credential_id}]", Fault.NOT_PROVEN)
+            raise RefusedCredential(f"invalid credentials for API key [{credential_id}]")
         if key.type != "cross_cluster":
             raise RefusedCredential(
                 f"authentication expected API key type of [cross_cluster], but API key [{credential_id}] has type [{key.type}]",
-                Fault.UNUSABLE,
+                ends_at_once=True,
             )
         _check_identity(key, certificate_dn)
         if key.is_expired(self._clock() if now is None else now):
-            raise RefusedCredential("api key is expired", Fault.NOT_PROVEN)
+            raise RefusedCredential("api key is expired")
         return key
 
     def _cached(self, key_id: str) -> Record | None:
@@ -291,13 +286,13 @@ def _check_identity(key: ApiKey, distinguished_name: str | None) -> None:
         raise RefusedCredential(
             f"API key (type:[{key.type}], id:[{key.id}]) requires certificate identity matching [{key.certificate_identity}], "
             "but no certificate was provided",
-            Fault.UNUSABLE,
+            ends_at_once=True,
         )
     if not matches_identity(key.certificate_identity, distinguished_name):
         raise RefusedCredential(
             f"DN from provided certificate [{distinguished_name}] does not match API Key certificate identity pattern "
             f"[{key.certificate_identity}]",
-            Fault.UNUSABLE,
+            ends_at_once=True,
         )
 
 

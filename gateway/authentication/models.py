@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.authentication.api_key import ApiKey
-from gateway.authentication.api_keys import ApiKeyStore, Fault, RefusedCredential
+from gateway.authentication.api_keys import ApiKeyStore, RefusedCredential
 from gateway.authentication.subjects import (
     CrossClusterKey,
     Subject,
@@ -154,16 +154,11 @@ def _credentials(header: Header) -> ApiKeyCredentials:
 
 
 def _second_refusal(refused: RefusedCredential, key_id: str, action: str) -> ElasticsearchException:
-    match refused.fault:
-        case Fault.UNKNOWN:
-            # Looking for a key that is not there takes a real node so long that its first check has answered.
-            return refused
-        case Fault.UNUSABLE:
-            return authentication_failure(str(refused.reason))
-        case Fault.NOT_PROVEN:
-            return authentication_failure(
-                f"unable to authenticate user [{key_id}] for action [{action}]", unsuccessful=f"API key: {refused.reason}"
-            )
+    if refused.ends_at_once:
+        return authentication_failure(str(refused.reason))
+    return authentication_failure(
+        f"unable to authenticate user [{key_id}] for action [{action}]", unsuccessful=f"API key: {refused.reason}"
+    )
 
 
 def _missing(header: str) -> ElasticsearchException:

@@ -18,6 +18,7 @@ from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.raw import RawClient
 
 VERSIONS = pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8])
+RACES = 10
 CREDENTIALS, SUBJECT_INFO = "_cross_cluster_access_credentials", "_cross_cluster_access_subject_info"
 
 
@@ -89,19 +90,22 @@ def test_a_search_fails_in_the_same_words(clusters: Clusters, version: str, name
 @VERSIONS
 @pytest.mark.parametrize("name", BAD_KEYS)
 def test_a_bad_key_does_not_connect(clusters: Clusters, version: str, name: str) -> None:
-    answers = []
-    for kind in ("real", "gw"):
-        alias = f"{kind}_{name}"
-        set_remote(
-            clusters.locals[version],
-            alias,
-            {"mode": "proxy", "proxy_address": clusters.address(kind, "key"), "skip_unavailable": False},
-        )
-        answers.append(search(clusters, version, alias, "R:logs-app-1"))
-        forget_remote(clusters.locals[version], alias)
-    real, ours = answers
-    assert real["status"] >= 400
-    assert not (found := list(differences(real, ours))), "\n".join(found)
+    ours = search_with_bad_key(clusters, version, "gw", name)
+    assert ours["status"] >= 400
+    # A real node's two checks race, so it is asked until it has told what the gateway tells.
+    for _ in range(RACES):
+        if not (found := list(differences(search_with_bad_key(clusters, version, "real", name), ours))):
+            return
+    pytest.fail("\n".join(found))
+
+
+def search_with_bad_key(clusters: Clusters, version: str, kind: str, name: str) -> Any:
+    local, alias = clusters.locals[version], f"{kind}_{name}"
+    set_remote(local, alias, {"mode": "proxy", "proxy_address": clusters.address(kind, "key"), "skip_unavailable": False})
+    try:
+        return search(clusters, version, alias, "R:logs-app-1")
+    finally:
+        forget_remote(local, alias)
 
 
 def encoded(clusters: Clusters, kind: str, name: str = "main") -> str:
@@ -186,7 +190,7 @@ def test_headers_are_refused_in_the_same_words(clusters: Clusters, name: str) ->
     ours, open_still = ask(clusters, "gw", HEADERS[name], "logs-app-1")
     # A real node's two stages race: the answer may be of either, so it is asked until it has told the one that the gateway tells.
     answers = []
-    for _ in range(10):
+    for _ in range(RACES):
         real, _ = ask(clusters, "real", HEADERS[name], "logs-app-1")
         if not (found := list(differences(real, ours))):
             break
