@@ -216,7 +216,7 @@ class ApiKeyStore:
             record = self._cached(credential_id)
         except (sqlite3.Error, OSError, ValueError) as error:
             raise RefusedCredential(
-                f"apikey authentication for id {credential_id} encountered a failure", Fault.UNUSABLE
+                f"apikey authentication for id {credential_id} encountered a failure", ends_at_once=True
             ) from error
         proven = hmac.compare_digest(
             _digest(record.salt if record else _NOBODY_SALT, secret), record.hash if record else _NOBODY_SALT * 2
