@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    index: str
-    body: dict[str, Any]
-
-
-LOGS, APP, PRODUCTS, EVENTS = "logs-*", "logs-app-1", "products", "events"
+from tests.elasticsearch.case import APP, AT, ERROR, EVENTS, LOGS, PRODUCTS, TIMEOUT, Case
+from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 
 
 def query(name: str, index: str, clause: dict[str, Any], **rest: Any) -> Case:
     return Case(f"query-{name}", index, {"query": clause, **rest})
 
 
-def aggregation(name: str, index: str, aggs: dict[str, Any], **rest: Any) -> Case:
-    return Case(f"aggregation-{name}", index, {"size": 0, "aggs": aggs, **rest})
-
-
 def hits(name: str, index: str, **body: Any) -> Case:
     return Case(f"hits-{name}", index, body)
 
-
-ERROR = {"term": {"level": "ERROR"}}
-TIMEOUT = {"match": {"message": "timeout"}}
-AT = "@timestamp"
 
 QUERIES = [
     query("match_all", LOGS, {"match_all": {}}),
@@ -238,218 +222,6 @@ HITS = [
     hits("collapse", LOGS, query=TIMEOUT, collapse={"field": "service"}, sort=[{"http.bytes": "asc"}]),
     hits("indices_boost", LOGS, query=TIMEOUT, indices_boost=[{"logs-web-1": 3}], size=6),
     hits("terminate_after", APP, query={"match_all": {}}, terminate_after=3),
-]
-
-AGGREGATIONS = [
-    aggregation("terms", LOGS, {"x": {"terms": {"field": "service"}}}),
-    aggregation("terms-size", LOGS, {"x": {"terms": {"field": "host.name", "size": 3}}}),
-    aggregation("terms-number", LOGS, {"x": {"terms": {"field": "http.status"}}}),
-    aggregation("terms-boolean", LOGS, {"x": {"terms": {"field": "ok"}}}),
-    aggregation("terms-ip", LOGS, {"x": {"terms": {"field": "host.ip", "size": 5}}}),
-    aggregation("terms-double", PRODUCTS, {"x": {"terms": {"field": "rating", "size": 5}}}),
-    aggregation("terms-array", LOGS, {"x": {"terms": {"field": "tags"}}}),
-    aggregation("terms-missing", LOGS, {"x": {"terms": {"field": "tags", "missing": "none"}}}),
-    aggregation("terms-key-order", LOGS, {"x": {"terms": {"field": "service", "order": {"_key": "desc"}, "size": 3}}}),
-    aggregation(
-        "terms-metric-order",
-        LOGS,
-        {"x": {"terms": {"field": "service", "order": {"m": "desc"}}, "aggs": {"m": {"avg": {"field": "latency"}}}}},
-    ),
-    aggregation("terms-include", LOGS, {"x": {"terms": {"field": "service", "include": "c.*|a.*", "exclude": "cat.*"}}}),
-    aggregation("terms-include-list", LOGS, {"x": {"terms": {"field": "service", "include": ["auth", "email"]}}}),
-    aggregation(
-        "terms-min-count-0", LOGS, {"x": {"terms": {"field": "service", "min_doc_count": 0}}}, query={"ids": {"values": ["1-1"]}}
-    ),
-    aggregation(
-        "terms-sub",
-        LOGS,
-        {
-            "x": {
-                "terms": {"field": "level"},
-                "aggs": {"s": {"terms": {"field": "service", "size": 2}, "aggs": {"b": {"stats": {"field": "http.bytes"}}}}},
-            }
-        },
-    ),
-    aggregation("terms-unmapped", LOGS, {"x": {"terms": {"field": "nowhere"}}}),
-    aggregation("terms-empty", LOGS, {"x": {"terms": {"field": "service"}}}, query={"match_none": {}}),
-    aggregation("histogram", LOGS, {"x": {"histogram": {"field": "http.bytes", "interval": 250000}}}),
-    aggregation("histogram-gaps", LOGS, {"x": {"histogram": {"field": "latency", "interval": 50, "min_doc_count": 0}}}),
-    aggregation(
-        "histogram-offset", PRODUCTS, {"x": {"histogram": {"field": "price", "interval": 100, "offset": 25, "keyed": True}}}
-    ),
-    aggregation(
-        "histogram-bounds",
-        LOGS,
-        {
-            "x": {
-                "histogram": {
-                    "field": "http.status",
-                    "interval": 100,
-                    "min_doc_count": 0,
-                    "extended_bounds": {"min": 0, "max": 700},
-                }
-            }
-        },
-    ),
-    aggregation(
-        "date_histogram-calendar",
-        LOGS,
-        {"x": {"date_histogram": {"field": AT, "calendar_interval": "day"}, "aggs": {"a": {"avg": {"field": "latency"}}}}},
-    ),
-    aggregation("date_histogram-fixed", LOGS, {"x": {"date_histogram": {"field": AT, "fixed_interval": "6h"}}}),
-    aggregation(
-        "date_histogram-zone",
-        LOGS,
-        {
-            "x": {
-                "date_histogram": {
-                    "field": AT,
-                    "calendar_interval": "day",
-                    "time_zone": "America/New_York",
-                    "format": "yyyy-MM-dd",
-                }
-            }
-        },
-    ),
-    aggregation(
-        "date_histogram-month",
-        PRODUCTS,
-        {"x": {"date_histogram": {"field": "released", "calendar_interval": "month", "min_doc_count": 1}}},
-    ),
-    aggregation(
-        "date_histogram-gaps",
-        LOGS,
-        {"x": {"date_histogram": {"field": AT, "fixed_interval": "12h", "min_doc_count": 0}}},
-        query={"term": {"host.name": "web-03"}},
-    ),
-    aggregation(
-        "date_histogram-week", LOGS, {"x": {"date_histogram": {"field": AT, "calendar_interval": "1w", "time_zone": "+02:00"}}}
-    ),
-    aggregation(
-        "range",
-        LOGS,
-        {"x": {"range": {"field": "latency", "ranges": [{"to": 10}, {"from": 10, "to": 50}, {"from": 50, "key": "slow"}]}}},
-    ),
-    aggregation(
-        "range-keyed",
-        LOGS,
-        {
-            "x": {
-                "range": {"field": "http.bytes", "keyed": True, "ranges": [{"to": 1000}, {"from": 1000}]},
-                "aggs": {"m": {"max": {"field": "latency"}}},
-            }
-        },
-    ),
-    aggregation(
-        "date_range",
-        LOGS,
-        {
-            "x": {
-                "date_range": {
-                    "field": AT,
-                    "format": "yyyy-MM-dd",
-                    "ranges": [{"to": "2026-11-03"}, {"from": "2026-11-03", "to": "2026-11-05||/d"}, {"from": "2026-11-05"}],
-                }
-            }
-        },
-    ),
-    aggregation("filter", LOGS, {"x": {"filter": ERROR, "aggs": {"m": {"max": {"field": "latency"}}}}}),
-    aggregation("filters", LOGS, {"x": {"filters": {"filters": {"e": ERROR, "t": TIMEOUT}, "other_bucket_key": "rest"}}}),
-    aggregation("filters-anonymous", LOGS, {"x": {"filters": {"filters": [ERROR, {"term": {"level": "WARN"}}]}}}),
-    aggregation("missing", LOGS, {"x": {"missing": {"field": "latency"}, "aggs": {"s": {"sum": {"field": "http.bytes"}}}}}),
-    aggregation("global", LOGS, {"x": {"global": {}, "aggs": {"a": {"avg": {"field": "http.bytes"}}}}}, query=ERROR),
-    aggregation(
-        "composite",
-        LOGS,
-        {
-            "x": {
-                "composite": {
-                    "size": 4,
-                    "sources": [{"l": {"terms": {"field": "level"}}}, {"s": {"terms": {"field": "service", "order": "desc"}}}],
-                }
-            }
-        },
-    ),
-    aggregation(
-        "composite-after",
-        LOGS,
-        {
-            "x": {
-                "composite": {
-                    "size": 3,
-                    "sources": [
-                        {"d": {"date_histogram": {"field": AT, "fixed_interval": "1d"}}},
-                        {"l": {"terms": {"field": "level"}}},
-                    ],
-                    "after": {"d": 1793664000000, "l": "ERROR"},
-                }
-            }
-        },
-    ),
-    aggregation(
-        "composite-histogram",
-        LOGS,
-        {
-            "x": {
-                "composite": {"size": 5, "sources": [{"h": {"histogram": {"field": "http.bytes", "interval": 300000}}}]},
-                "aggs": {"a": {"avg": {"field": "latency"}}},
-            }
-        },
-    ),
-    *[
-        aggregation(kind, LOGS, {"x": {kind: {"field": "latency"}}})
-        for kind in ("avg", "sum", "min", "max", "stats", "extended_stats", "value_count", "percentiles")
-    ],
-    aggregation("cardinality", LOGS, {"x": {"cardinality": {"field": "host.name"}}}),
-    aggregation("cardinality-many", LOGS, {"x": {"cardinality": {"field": "http.bytes"}}}),
-    aggregation("cardinality-precision", LOGS, {"x": {"cardinality": {"field": "http.bytes", "precision_threshold": 100}}}),
-    aggregation("percentiles-list", LOGS, {"x": {"percentiles": {"field": "latency", "percents": [50, 99.9], "keyed": False}}}),
-    aggregation("min-date", LOGS, {"x": {"min": {"field": AT}}, "y": {"max": {"field": AT, "format": "yyyy"}}}),
-    aggregation("avg-missing", LOGS, {"x": {"avg": {"field": "latency", "missing": 0}}}),
-    aggregation("stats-array", PRODUCTS, {"x": {"stats": {"field": "sizes"}}}),
-    aggregation("stats-empty", LOGS, {"x": {"stats": {"field": "latency"}, "meta": {"why": "empty"}}}, query={"match_none": {}}),
-    aggregation("extended_stats-sigma", LOGS, {"x": {"extended_stats": {"field": "http.bytes", "sigma": 3}}}),
-    aggregation(
-        "top_hits",
-        LOGS,
-        {
-            "x": {
-                "terms": {"field": "level", "size": 2},
-                "aggs": {"t": {"top_hits": {"size": 2, "sort": [{"http.bytes": "desc"}], "_source": ["http.bytes"]}}},
-            }
-        },
-    ),
-    aggregation("top_hits-scored", LOGS, {"x": {"top_hits": {"size": 2}}}, query=TIMEOUT),
-    aggregation(
-        "deep",
-        LOGS,
-        {
-            "d": {
-                "date_histogram": {"field": AT, "calendar_interval": "day"},
-                "aggs": {
-                    "l": {
-                        "terms": {"field": "level"},
-                        "aggs": {
-                            "c": {"cardinality": {"field": "service"}},
-                            "p": {"percentiles": {"field": "latency", "percents": [50]}},
-                        },
-                    }
-                },
-            }
-        },
-    ),
-    aggregation("dynamic", EVENTS, {"k": {"terms": {"field": "kind.keyword"}, "aggs": {"s": {"sum": {"field": "amount"}}}}}),
-    aggregation(
-        "several-indices", "logs-*,products", {"c": {"terms": {"field": "category"}}, "l": {"terms": {"field": "level"}}}
-    ),
-    aggregation(
-        "pipeline",
-        LOGS,
-        {
-            "d": {"date_histogram": {"field": AT, "calendar_interval": "day"}, "aggs": {"s": {"sum": {"field": "http.bytes"}}}},
-            "m": {"max_bucket": {"buckets_path": "d>s"}},
-        },
-    ),
 ]
 
 SEARCHES = [*QUERIES, *HITS, *AGGREGATIONS]

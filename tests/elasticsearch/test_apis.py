@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.elasticsearch.cases import AGGREGATIONS, HITS, QUERIES, Case
+from tests.elasticsearch.case import Case
+from tests.elasticsearch.cases import HITS, QUERIES
+from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import LOCAL_INDEX, MODELS, Clusters
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.elasticsearch.cases import SEARCHES, Case
+from tests.elasticsearch.case import Case
+from tests.elasticsearch.cases import SEARCHES
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import MODELS, MODES, SOCKETS, Clusters, wait_connected
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9

@@ -273,7 +273,12 @@ class FieldsFetcher:
     def values(self, row: int, document: dict[str, Any], ignored: list[str]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         """The values by field of a document, and the ignored ones. ``ignored`` are its ignored fields (`IgnoredFields`)."""
         found, left_out = self._root.values(document)
-        shared = {"_id": [self._index.id(row)], "_index": [self._index.name], "_ignored": ignored, "_version": [1]}
+        shared: dict[str, list[Any]] = {
+            "_id": [self._index.id(row)],
+            "_index": [self._index.name],
+            "_ignored": ignored,
+            "_version": [1],
+        }
         shared["_tier"] = ["data_content"]
         for name in self._metadata:
             if shared.get(name):

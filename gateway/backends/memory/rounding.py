@@ -222,25 +222,6 @@ class _Midnight(_Zoned):
         return calendar.days_of(months // 12, months % 12 + 1, 1) * _DAY
 
     def _floor_many(self, local: Int64) -> Int64:
-        return self._local_starts(self._index(local))
-
-    def _index(self, local: Int64) -> Int64:
-        if self._months is None:
-            shift = _MONDAY if self._unit is DateTimeUnit.WEEK else 0
-            return (local + shift) // _MILLIS[self._unit] if shift else local // _MILLIS[self._unit]
-        months = local.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-        return months // self._months if self._months > 1 else months
-
-    def _local_starts(self, index: Int64) -> Int64:
-        if self._months is None:
-            return index * _MILLIS[self._unit] - (_MONDAY if self._unit is DateTimeUnit.WEEK else 0)
-        return (index * self._months).astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
-
-    @staticmethod
-    def _month_start(months: int) -> int:
-        return calendar.days_of(months // 12, months % 12 + 1, 1) * _DAY
-
-    def _floor_many(self, local: Int64) -> Int64:
         if self._months is None:
             shift = _MONDAY if self._unit is DateTimeUnit.WEEK else 0
             size = _MILLIS[self._unit]

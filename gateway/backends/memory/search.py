@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, Final
 
-from gateway.backends.memory.aggregations import aggregate, reduce
+from gateway.backends.memory.aggregations import aggregate, check_pipelines, reduce
 from gateway.backends.memory.fetch import Fetcher, check_fetch
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.matches import Matches
@@ -28,8 +28,9 @@ from gateway.backends.memory.search_match import can_match, minimum_and_maximum,
 from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_shard
 from gateway.backends.memory.sort_keys import SortKey
 from protocol.errors import ElasticsearchException
-from protocol.exceptions import built_in, stack_trace, status_of
+from protocol.exceptions import stack_trace, status_of
 from protocol.exceptions_fields import ShardSearchFailure
+from protocol.exceptions_java import built_in
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.messages.hits import Relation, SearchHit, SearchHits, SortField, SortFieldType, SortValues, TotalHits
@@ -66,6 +67,8 @@ def search(
     begun = time.monotonic_ns()
     body = parse_body(source)
     check_fetch(source)
+    if final_reduce and body.aggregations is not None:
+        check_pipelines(body.aggregations)
     if not targets:
         return _finish(SearchResponse(hits=SearchHits(total=TotalHits(value=0), max_score=0.0)), begun)
     run = _Search(body, now_millis, node_id, cluster_alias, final_reduce, boosts)
@@ -109,7 +112,8 @@ class _Search:
         try:
             hits = self._hits(found)
             partials = [result.hits.aggregations or [] for result in found]
-            aggregations = None if self._body.aggregations is None else reduce(partials, final=self._final)
+            requested = self._body.aggregations
+            aggregations = None if requested is None else reduce(partials, final=self._final, request=requested)
         except ElasticsearchException as error:
             # What single shards throw is caught with them: this is the reduction's, which belongs to the fetch phase.
             details: dict[str, object] = {"phase": "fetch", "failures": self._failures}
@@ -180,7 +184,6 @@ class _Search:
                 filters=target.filters,
                 shard=shard,
                 query=self._body.query,
-                final=self._final,
             )
 
         return run

@@ -16,7 +16,7 @@ from protocol.messages.aggregations.base import (
     InternalAggregation,
     OrderElement,
 )
-from protocol.messages.aggregations.results import metrics
+from protocol.messages.aggregations.results import metrics, pipeline
 from protocol.messages.aggregations.results.single import InternalSingleBucket
 
 
@@ -130,6 +130,8 @@ def single_value(aggregation: InternalAggregation) -> float | None:
             return 0.0 if aggregation.counts is None else float(hyperloglog.estimate(aggregation.counts))
         case metrics.InternalMedianAbsoluteDeviation():
             return aggregation.median_absolute_deviation
+        case pipeline.InternalSimpleValue() | pipeline.InternalBucketMetricValue():
+            return aggregation.value
     return None
 
 

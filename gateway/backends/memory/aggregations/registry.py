@@ -7,16 +7,9 @@ from typing import Any, Final
 
 from gateway.backends.memory.aggregations import composite, filters, histograms, metrics, ranges, terms, top_hits
 from gateway.backends.memory.aggregations.orders import invalid_path, is_metric
+from gateway.backends.memory.aggregations.pipelines import PIPELINES
 from gateway.backends.memory.aggregations.scope import Aggregator, illegal
 from protocol.errors import ElasticsearchException
-
-PIPELINES: Final = frozenset({
-    "avg_bucket", "max_bucket", "min_bucket", "sum_bucket", "stats_bucket", "extended_stats_bucket", "percentiles_bucket",
-    "bucket_script", "bucket_selector", "bucket_sort", "bucket_count_ks_test", "bucket_correlation", "change_point",
-    "cumulative_cardinality", "cumulative_sum", "derivative", "inference", "moving_fn", "moving_percentiles", "normalize",
-    "serial_diff",
-})  # fmt: skip
-"""Aggregations over the final result; the cluster that asks computes them."""
 
 _METRICS: Final[Mapping[str, type[metrics.Metric]]] = {
     "avg": metrics.Avg,
@@ -126,14 +119,3 @@ def needs_scores(request: Mapping[str, Any] | None) -> bool:
         if needs_scores(definition.get("aggs") or definition.get("aggregations")):
             return True
     return False
-
-
-def refuse_pipelines(request: Mapping[str, Any]) -> None:
-    """Raises ElasticsearchException, by name, where a request has pipeline aggregations."""
-    for definition in request.values():
-        if not isinstance(definition, Mapping):
-            continue
-        for kind in definition:
-            if kind in PIPELINES:
-                raise illegal(f"aggregation [{kind}] is not supported")
-        refuse_pipelines(definition.get("aggs") or definition.get("aggregations") or {})

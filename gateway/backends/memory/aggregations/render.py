@@ -14,19 +14,11 @@ from gateway.backends.memory.aggregations.value_formats import show
 from gateway.backends.memory.values import java_double
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DocValueFormat, InternalAggregation, Raw
-from protocol.messages.aggregations.results import buckets, histograms, metrics, ranges, single, terms, top_hits
+from protocol.messages.aggregations.results import buckets, histograms, metrics, pipeline, ranges, single, terms, top_hits
 from protocol.messages.hits import SearchHit
 from protocol.values import plain
 
 Json = dict[str, Any]
-
-_TYPES = {
-    "umterms": "sterms",
-    "mapped_sampler": "sampler",
-    "unmapped_sampler": "sampler",
-    "mapped_random_sampler": "random_sampler",
-}
-"""The type that REST shows, where it is not the name on the wire."""
 
 
 def render(aggregations: Sequence[InternalAggregation], *, typed_keys: bool = False) -> Json:
@@ -35,10 +27,7 @@ def render(aggregations: Sequence[InternalAggregation], *, typed_keys: bool = Fa
     Raises ElasticsearchException for results that cannot be shown, by their type.
     """
     return {
-        f"{_TYPES.get(aggregation.wire_name, aggregation.wire_name)}#{aggregation.name}"
-        if typed_keys
-        else aggregation.name: _one(aggregation, typed_keys)
-        for aggregation in aggregations
+        (aggregation.typed_key if typed_keys else aggregation.name): _one(aggregation, typed_keys) for aggregation in aggregations
     }
 
 
@@ -77,6 +66,10 @@ def _value(aggregation: Any, _: bool) -> Json:
     if not _raw(format_):
         body["value_as_string"] = show(format_, value)
     return body
+
+
+def _bucket_value(aggregation: pipeline.InternalBucketMetricValue, typed: bool) -> Json:
+    return _value(aggregation, typed) | {"keys": list(aggregation.keys)}
 
 
 def _stats(aggregation: metrics.InternalStats, _: bool) -> Json:
@@ -125,6 +118,17 @@ def _percentiles(aggregation: Any, _: bool) -> Json:
                 entry["value_as_string"] = show(format_, value)
             values.append(entry)
     return {"values": values}
+
+
+def _percentiles_bucket(aggregation: pipeline.InternalPercentilesBucket, _: bool) -> Json:
+    keyed: Json = {}
+    entries: list[Json] = []
+    for percent, value in zip(aggregation.percents, aggregation.percentiles, strict=True):
+        key, some = java_double(percent), math.isfinite(value)
+        text = {f"{key}_as_string": show(aggregation.format, value)} if some and not _raw(aggregation.format) else {}
+        keyed |= {key: value if some else None} | text
+        entries.append({"key": percent, "value": value if some else None} | text)
+    return {"values": keyed if aggregation.keyed else entries}
 
 
 def _single(aggregation: single.InternalSingleBucket, typed: bool) -> Json:
@@ -272,6 +276,9 @@ _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {
     metrics.InternalMedianAbsoluteDeviation: _value,
     metrics.InternalTDigestPercentiles: _percentiles,
     metrics.InternalTDigestPercentileRanks: _percentiles,
+    pipeline.InternalSimpleValue: _value,
+    pipeline.InternalBucketMetricValue: _bucket_value,
+    pipeline.InternalPercentilesBucket: _percentiles_bucket,
     single.InternalSingleBucket: _single,
     terms.MappedTerms: _terms,
     terms.UnmappedTerms: _unmapped_terms,
