@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=_positive, default=100_000, help="how many log documents (%(default)s)")
     parser.add_argument("--requests", type=_positive, default=1000, help="per search, side and number of clients (%(default)s)")
     parser.add_argument("--clients", type=_list(_positive), default=[1, 16], help="numbers of clients (1,16)")
-    parser.add_argument("--warm-up", type=_positive, default=1500, help="requests per search and side beforehand (%(default)s)")
+    parser.add_argument("--warm-up", type=_positive, default=4000, help="requests per search and side beforehand (%(default)s)")
     parser.add_argument("--versions", type=_list(str), default=[NEWEST_9], help=f"releases of the local node ({NEWEST_9})")
     parser.add_argument("--json", type=Path, help="a file for all figures")
     parser.add_argument("--profile", action="store_true", help="no nodes: profile the searches in the gateway's engine instead")
@@ -97,17 +97,19 @@ def _list(of: Callable[[str], Any]) -> Callable[[str], list[Any]]:
 
 def _table(version: str, figures: list[Figure]) -> str:
     lines = [
-        f"local node {version}; milliseconds as the client sees them (inside: by the gateway's own log)",
-        f"{'search':22} {'clients':>7} | {'median':>25} | {'99th percentile':>25} | {'searches/s':>15} | {'inside':>13}",
+        f"local node {version}; milliseconds as the client sees them (CPU: per search; inside: by the gateway's own log)",
+        f"{'search':22} {'clients':>7} | {'median':>25} | {'99th percentile':>25} |"
+        f" {'searches/s':>15} | {'CPU of remote':>13} | {'inside':>13}",
         f"{'':22} {'':>7} | {'gateway':>8} {'real':>8} {'ratio':>7} | {'gateway':>8} {'real':>8} {'ratio':>7} |"
-        f" {'gateway':>7} {'real':>7} | {'median':>6} {'99th':>6}",
+        f" {'gateway':>7} {'real':>7} | {'gw':>6} {'real':>6} | {'median':>6} {'99th':>6}",
     ]
     for figure in (each.to_json() for each in figures):
         gateway, real, ratio = figure["gateway"], figure["real"], figure["gateway/real"]
         cells = [f"{gateway[name]:8.2f} {real[name]:8.2f} {ratio[name]:7.2f}" for name in ("median_ms", "p99_ms")]
         inside = f"{gateway.get('inside_median_ms', 0):6.2f} {gateway.get('inside_p99_ms', 0):6.2f}"
         rates = f"{gateway['per_second']:7.0f} {real['per_second']:7.0f}"
-        lines.append(f"{figure['search']:22} {figure['clients']:7} | {cells[0]} | {cells[1]} | {rates} | {inside}")
+        cpu = f"{gateway['cpu_ms']:6.2f} {real['cpu_ms']:6.2f}"
+        lines.append(f"{figure['search']:22} {figure['clients']:7} | {cells[0]} | {cells[1]} | {rates} | {cpu} | {inside}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,6 +97,13 @@ class AuditLog:
 def _parts(index: DemoIndex) -> Iterator[DemoIndex]:
     for start in range(0, len(index.documents), BULK_DOCUMENTS):
         yield DemoIndex(index.name, index.body, index.documents[start : start + BULK_DOCUMENTS])
+
+
+def cpu_seconds(process: subprocess.Popen[bytes] | None) -> float:
+    """What a process has used of all cores, by Linux's count."""
+    assert process is not None
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> float:
