@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.authorization import languages, regexps
 from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.languages import Language
+from gateway.lucene import languages, regexp
+from gateway.lucene.automaton import is_subset
+from gateway.lucene.languages import Language
 
 
 def check_field_security(security: FieldSecurity) -> str | None:
@@ -17,7 +18,7 @@ def check_field_security(security: FieldSecurity) -> str | None:
     try:
         granted = languages.union(language_of(pattern) for pattern in security.grant)
         excluded = languages.union(language_of(pattern) for pattern in security.exclude)
-        subset = languages.is_subset(excluded, granted)
+        subset = is_subset(excluded, granted)
     except ValueError as error:
         return str(error)
     if subset:
@@ -33,17 +34,5 @@ def language_of(pattern: str) -> Language:
     if pattern.startswith("/"):
         if len(pattern) == 1 or not pattern.endswith("/"):
             raise ValueError(f"invalid pattern [{pattern}]")
-        return regexps.parse(pattern[1:-1])
-    parts: list[Language] = []
-    chars = iter(pattern)
-    for char in chars:
-        match char:
-            case "*":
-                parts.append(languages.ANY_WORD)
-            case "?":
-                parts.append(languages.ANY_CHAR)
-            case "\\":
-                parts.append(languages.text(next(chars, "\\")))
-            case _:
-                parts.append(languages.text(char))
-    return languages.concat(parts)
+        return regexp.parse(pattern[1:-1])
+    return regexp.parse_wildcard(pattern)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from gateway.authorization import regexps
-from gateway.authorization.languages import Automaton, TooComplexError
+from gateway.lucene import regexp
+from gateway.lucene.automaton import Automaton
+from gateway.lucene.languages import TooComplexError
 from protocol.errors import ElasticsearchException
 
 MAX_COMPILED = 10_000
@@ -72,7 +73,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
                 f"invalid pattern [{pattern}]. patterns starting with '/' indicate regular expression pattern and therefore must also end "
                 "with '/'. other patterns (those that do not start with '/') will be treated as simple wildcard patterns"
             )
-        return Automaton(regexps.parse(pattern[1:-1])).matches
+        return Automaton(regexp.parse(pattern[1:-1])).matches
     tokens = _tokens(pattern)
     if all(isinstance(token, str) for token in tokens):
         return "".join(str(token) for token in tokens).__eq__

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from gateway.backends.memory.queries.automaton import Automaton
+    from gateway.lucene.terms import TermAutomaton
 
 _LAST: Final = chr(0x10FFFF)
 
@@ -44,7 +44,7 @@ class TermDictionary:
         end = len(self.terms) if high is None else (bisect_right if include_high else bisect_left)(self.terms, high)
         return range(begin, max(begin, end))
 
-    def accepted(self, automaton: Automaton, prefix: str = "") -> NDArray[np.int64]:
+    def accepted(self, automaton: TermAutomaton, prefix: str = "") -> NDArray[np.int64]:
         """The terms, among those with a prefix, that an automaton accepts."""
         span = self.prefixed(prefix) if prefix else range(len(self.terms))
         found = automaton.accepts(self._codes, self._starts[span.start : span.stop], self._lengths[span.start : span.stop])

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.authorization import languages
 from gateway.authorization.cluster_privileges import (
     CLUSTER_PRIVILEGES,
     ClusterPrivilege,
@@ -11,7 +10,6 @@ from gateway.authorization.cluster_privileges import (
     is_cluster_action,
 )
 from gateway.authorization.field_patterns import language_of
-from gateway.authorization.languages import Language
 from gateway.authorization.privileges import (
     FAILURES_ONLY,
     INDEX_PRIVILEGES,
@@ -19,6 +17,9 @@ from gateway.authorization.privileges import (
     index_privileges_that_grant,
     is_index_action,
 )
+from gateway.lucene import languages
+from gateway.lucene.automaton import is_subset
+from gateway.lucene.languages import Language
 from protocol.errors import ElasticsearchException
 
 
@@ -126,8 +127,7 @@ def test_index_privileges_stand_in_elasticsearchs_order() -> None:
         [name for name, privilege in INDEX_PRIVILEGES.items() if privilege.selectors != FAILURES_ONLY],
     ):
         within = {
-            one: sum(languages.is_subset(_index_language(one), _index_language(other)) for other in names if other != one)
-            for one in names
+            one: sum(is_subset(_index_language(one), _index_language(other)) for other in names if other != one) for one in names
         }
         assert names == sorted(names, key=lambda name: (-within[name], name))
 
@@ -144,4 +144,4 @@ def test_neighbours_among_cluster_privileges_stand_in_order() -> None:
         larger = _cluster_language(CLUSTER_PRIVILEGES[name])
         for other in names[names.index(name) + 1 :]:
             smaller = _cluster_language(CLUSTER_PRIVILEGES[other])
-            assert not languages.is_subset(smaller, larger), (other, name)
+            assert not is_subset(smaller, larger), (other, name)

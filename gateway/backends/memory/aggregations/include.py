@@ -12,8 +12,7 @@ from gateway.backends.memory.aggregations.hyperloglog import hash_longs, murmur3
 from gateway.backends.memory.aggregations.scope import illegal
 from gateway.backends.memory.aggregations.sources import Source, parse_value
 from gateway.backends.memory.dictionary import TermDictionary
-from gateway.backends.memory.queries.automaton import Automaton
-from gateway.backends.memory.queries.regexp import regexp_language
+from gateway.backends.memory.queries.regexp import regexp_language, term_automaton
 from gateway.backends.memory.values import address_text
 
 _PARTITION_SEED = 31
@@ -47,7 +46,7 @@ def _chosen(wanted: Any, source: Source, keys: Sequence[Any]) -> Accepted:
                 "to string fields. Use an array of values for include/exclude clauses"
             )
         accepted = np.zeros(len(keys), np.bool_)
-        accepted[TermDictionary(list(keys)).accepted(Automaton(regexp_language(wanted)))] = True
+        accepted[TermDictionary(list(keys)).accepted(term_automaton(regexp_language(wanted), pattern=wanted))] = True
         return accepted
     if not isinstance(wanted, list):
         raise illegal(f"[include] and [exclude] take a regular expression or a list, not [{wanted}]")

@@ -9,13 +9,16 @@ from typing import Any, Final
 import numpy as np
 
 from gateway.backends.memory.mapping import FieldType
-from gateway.backends.memory.queries.automaton import ANY_STRING, MAX_STATES, Automaton, Language, literal, sequence
 from gateway.backends.memory.queries.compiler import Context, field_query, flag, illegal, parsing, whole
 from gateway.backends.memory.queries.fields import check_metadata, check_searchable, wrong_type
 from gateway.backends.memory.queries.nodes import ONE, Bool, Boost, Node
-from gateway.backends.memory.queries.regexp import parse_flags, regexp_language, regexp_prefix, wildcard_language, wildcard_prefix
+from gateway.backends.memory.queries.regexp import parse_flags, regexp_language, term_automaton
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
 from gateway.backends.memory.values import java_float, normalizer, text_of
+from gateway.lucene.automaton import MAX_STATES
+from gateway.lucene.languages import ANY_WORD, Language, concat
+from gateway.lucene.languages import text as literal
+from gateway.lucene.regexp import parse_wildcard, regexp_prefix, wildcard_prefix
 
 MAX_EXPANSIONS: Final = 50
 """How many terms a fuzzy query expands to by default."""
@@ -35,20 +38,25 @@ def check_rewrite(params: dict[str, Any], option: str = "rewrite") -> None:
 
 
 def automaton_node(
-    context: Context, field: FieldType, language: Callable[[], Language], prefix: str = "", states: int = MAX_STATES
+    context: Context,
+    field: FieldType,
+    language: Callable[[], Language],
+    prefix: str = "",
+    states: int = MAX_STATES,
+    pattern: str = "automaton",
 ) -> Node:
-    """Rows with a term in a language (made when needed); ``prefix`` is what all its texts begin with."""
+    """Rows with a term in a language (made when needed); ``prefix`` is what all its texts begin with, ``pattern`` its name."""
     if not context.here(field):
         return context.nothing()
     source = context.postings(field) if field.is_text else context.column(field)
-    automaton = Automaton(language(), states)
+    automaton = term_automaton(language(), states, pattern)
     return context.any_of(source, lambda: source.dictionary.accepted(automaton, prefix))
 
 
 def prefix_node(context: Context, field: FieldType, value: str, ignore_case: bool = False) -> Node:
     """Rows with a term that begins with a text."""
     if field.type == "constant_keyword":
-        return _constant(context, field, sequence([literal(value, ignore_case), ANY_STRING]))
+        return _constant(context, field, concat([literal(value, ignore_case), ANY_WORD]))
     if not (field.is_text or field.is_keyword):
         raise context.refused(wrong_type("prefix", "keyword, text and wildcard", field))
     _check_terms(field)
@@ -57,7 +65,7 @@ def prefix_node(context: Context, field: FieldType, value: str, ignore_case: boo
     if not context.here(field):
         return context.nothing()
     if ignore_case:
-        return automaton_node(context, field, lambda: sequence([literal(text, True), ANY_STRING]))
+        return automaton_node(context, field, lambda: concat([literal(text, True), ANY_WORD]))
     source = context.postings(field) if field.is_text else context.column(field)
     return context.any_of(source, lambda: source.dictionary.prefixed(text))
 
@@ -65,13 +73,13 @@ def prefix_node(context: Context, field: FieldType, value: str, ignore_case: boo
 def wildcard_node(context: Context, field: FieldType, value: str, ignore_case: bool = False) -> Node:
     """Rows with a term that a wildcard matches."""
     if field.type == "constant_keyword":
-        return _constant(context, field, wildcard_language(value, ignore_case))
+        return _constant(context, field, parse_wildcard(value, ignore_case))
     if not (field.is_text or field.is_keyword):
         raise context.refused(wrong_type("wildcard", "keyword, text and wildcard", field))
     _check_terms(field)
     value = (normalizer(field.normalizer) or str)(value)
     prefix = "" if ignore_case else wildcard_prefix(value)
-    return automaton_node(context, field, lambda: wildcard_language(value, ignore_case), prefix)
+    return automaton_node(context, field, lambda: parse_wildcard(value, ignore_case), prefix)
 
 
 def regexp_node(
@@ -90,7 +98,7 @@ def regexp_node(
         raise context.refused(wrong_type("regexp", "keyword and text", field))
     _check_terms(field)
     prefix = "" if ignore_case else regexp_prefix(value)
-    return automaton_node(context, field, lambda: regexp_language(value, found, ignore_case), prefix, states)
+    return automaton_node(context, field, lambda: regexp_language(value, found, ignore_case), prefix, states, value)
 
 
 def term_node_ignoring_case(context: Context, field: FieldType, value: Any) -> Node:
@@ -176,7 +184,7 @@ def _constant(context: Context, field: FieldType, language: Language) -> Node:
     if field.value is None:
         return context.nothing()
     codes = np.array([ord(letter) for letter in field.value], np.uint32)
-    accepted = Automaton(language).accepts(codes, np.zeros(1, np.int64), np.array([len(codes)]))
+    accepted = term_automaton(language).accepts(codes, np.zeros(1, np.int64), np.array([len(codes)]))
     return context.everything() if accepted[0] else context.nothing()
 
 
@@ -202,7 +210,7 @@ def _metadata(context: Context, name: str, kind: str, language: Language) -> Nod
 def prefix(context: Context, name: str, params: dict[str, Any]) -> Node:
     check_rewrite(params)
     value, ignore_case = text_of(params["value"]), flag(params, "case_insensitive", False)
-    answer = _metadata(context, name, "prefix", sequence([literal(value, ignore_case), ANY_STRING]))
+    answer = _metadata(context, name, "prefix", concat([literal(value, ignore_case), ANY_WORD]))
     if answer is not None:
         return answer
     field = context.field(name)
@@ -213,7 +221,7 @@ def prefix(context: Context, name: str, params: dict[str, Any]) -> Node:
 def wildcard(context: Context, name: str, params: dict[str, Any]) -> Node:
     check_rewrite(params)
     value, ignore_case = text_of(params["value"]), flag(params, "case_insensitive", False)
-    answer = _metadata(context, name, "wildcard", wildcard_language(value, ignore_case))
+    answer = _metadata(context, name, "wildcard", parse_wildcard(value, ignore_case))
     if answer is not None:
         return answer
     field = context.field(name)

@@ -1,4 +1,4 @@
-"""Analysis finds the terms that Lucene finds, and regular expressions match what Lucene's match."""
+"""Analysis finds the terms that Lucene finds."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import json
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.backends.memory.analysis import analyzer, lowercase
 from gateway.backends.memory.dictionary import TermDictionary
-from gateway.backends.memory.queries.automaton import Automaton
-from gateway.backends.memory.queries.regexp import regexp_language, regexp_prefix, wildcard_language, wildcard_prefix
-from protocol.errors import ElasticsearchException
 from tests.gateway.backends.memory.conftest import ENGINE
 
 STANDARD = analyzer("standard")
@@ -25,11 +21,6 @@ STANDARD = analyzer("standard")
 def lucene() -> list[dict[str, Any]]:
     with gzip.open(ENGINE / "lucene.jsonl.gz") as lines:
         return [json.loads(line) for line in lines]
-
-
-def accepts(automaton: Automaton, text: str) -> bool:
-    codes = np.array([ord(letter) for letter in text], np.uint32)
-    return bool(automaton.accepts(codes, np.zeros(1, np.int64), np.array([len(text)]))[0])
 
 
 def test_the_standard_analyzer_breaks_words_as_lucene_does() -> None:
@@ -43,23 +34,6 @@ def test_the_standard_analyzer_breaks_words_as_lucene_does() -> None:
             for token in STANDARD.analyze(text)
         ]
         assert found == case["tokens"]
-
-
-def test_regular_expressions_match_what_lucenes_match() -> None:
-    cases = [case for case in lucene() if "matches" in case]
-    assert len(cases) > 250
-    for case in cases:
-        automaton = Automaton(regexp_language(case["regexp"]))
-        assert [accepts(automaton, text) for text in case["texts"]] == case["matches"], case["regexp"]
-
-
-def test_what_lucene_refuses_is_refused_with_its_words() -> None:
-    cases = [case for case in lucene() if "error" in case]
-    assert len(cases) > 100
-    for case in cases:
-        with pytest.raises(ElasticsearchException) as caught:
-            regexp_language(case["regexp"])
-        assert (caught.value.type, caught.value.reason) == ("illegal_argument_exception", case["error"])
 
 
 @given(st.text())
@@ -88,32 +62,6 @@ def test_the_other_analyzers(name: str, tokens: list[str]) -> None:
     assert analyzer(name).tokens("It's AB1-c") == tokens
 
 
-@given(st.text("ab*?\\", max_size=8), st.lists(st.text("ab*?", max_size=6), max_size=8))
-def test_a_wildcard_matches_character_by_character(pattern: str, terms: list[str]) -> None:
-    def matches(pattern: str, term: str) -> bool:
-        if not pattern:
-            return not term
-        if pattern[0] == "*":
-            return matches(pattern[1:], term) or (bool(term) and matches(pattern, term[1:]))
-        if pattern[0] == "\\" and len(pattern) > 1:
-            return bool(term) and term[0] == pattern[1] and matches(pattern[2:], term[1:])
-        return bool(term) and (pattern[0] == "?" or pattern[0] == term[0]) and matches(pattern[1:], term[1:])
-
-    terms = sorted(set(terms))
-    found = TermDictionary(terms).accepted(Automaton(wildcard_language(pattern)), wildcard_prefix(pattern))
-    assert [terms[number] for number in found] == [term for term in terms if matches(pattern, term)]
-
-
-@given(st.text("ab-.*+?{1}[", max_size=8), st.text("ab-1", max_size=6))
-def test_the_prefix_of_an_expression_begins_all_that_it_matches(pattern: str, term: str) -> None:
-    try:
-        automaton = Automaton(regexp_language(pattern))
-    except ElasticsearchException:
-        return
-    if accepts(automaton, term):
-        assert term.startswith(regexp_prefix(pattern))
-
-
 def edit_distance(left: str, right: str, transpositions: bool) -> int:
     if not left or not right:
         return len(left) + len(right)
@@ -137,9 +85,3 @@ def test_near_terms_are_those_within_the_edits(term: str, terms: set[str], edits
         if (distance := edit_distance(term, other, transpositions)) <= edits
     }
     assert dict(found) == expected
-
-
-def test_an_expression_that_would_take_too_many_states_is_refused() -> None:
-    with pytest.raises(ElasticsearchException) as caught:
-        Automaton(regexp_language("(a|b)*a(a|b){14}"))
-    assert caught.value.type == "too_complex_to_determinize_exception"

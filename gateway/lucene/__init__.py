@@ -1,0 +1,5 @@
+"""Lucene's regular expressions and wildcards: what roles, queries and aggregations share.
+
+``languages``: sets of words with union, intersection and complement; ``regexp``: the parser; ``automaton``: matching word by word and the
+questions whether a language is empty or part of another; ``terms``: matching all terms of a dictionary at once.
+"""
