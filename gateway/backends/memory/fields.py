@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType, Mapping
 from gateway.backends.memory.refusals import fielddata_unsupported, illegal, text_fielddata
@@ -28,6 +27,7 @@ from gateway.backends.memory.values import (
     stored_decimals,
     text_of,
 )
+from gateway.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.values import Single
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.backends.memory.columns import Column
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import fielddata_unsupported, illegal, query_shard, text_fielddata
@@ -37,6 +36,7 @@ from gateway.backends.memory.sort_keys import (
 )
 from gateway.backends.memory.sort_nested import joined_column
 from gateway.backends.memory.values import MalformedValueError, address_text, java_float, parse_address, text_of
+from gateway.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SortField, SortFieldType, StringMissing
 from protocol.values import Integer

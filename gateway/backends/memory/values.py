@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.backends.memory.analysis import lowercase
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.mapping import INTEGERS, FieldType
+from gateway.dates.date_format import DateFormat
 
 MAX_TERM_BYTES: Final = 32766
 """Lucene's limit for one term."""

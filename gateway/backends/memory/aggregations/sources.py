@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from gateway.backends.memory.aggregations.scope import Scope, illegal
 from gateway.backends.memory.columns import Column
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.values import MalformedValueError, address_text, parse_address
-from gateway.backends.memory.zones import Zone, zone
+from gateway.dates.date_format import DateFormat
+from gateway.dates.zones import Zone, zone
 from protocol.messages.aggregations.base import Bool, DateTime, Decimal, DocValueFormat, Ip, Raw, Resolution
 
 NUMERIC: Final = frozenset({"long", "double", "date", "boolean"})

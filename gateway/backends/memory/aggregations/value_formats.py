@@ -6,8 +6,8 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.values import address_text, java_double
+from gateway.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations import base
 

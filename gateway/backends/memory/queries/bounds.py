@@ -11,13 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from gateway.backends.memory.columns import Column
-from gateway.backends.memory.dates import DateFormat
 from gateway.backends.memory.mapping import INTEGERS, FieldType
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries.compiler import Context, illegal
 from gateway.backends.memory.queries.nodes import Node
 from gateway.backends.memory.queries.query_values import boolean, query_number
 from gateway.backends.memory.values import normalizer, parse_address, text_of
+from gateway.dates.date_format import DateFormat
 
 _MIN: Final = -(1 << 63)
 _MAX: Final = (1 << 63) - 1

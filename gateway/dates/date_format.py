@@ -18,10 +18,10 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory import calendar, patterns
-from gateway.backends.memory.date_math import apply_math
-from gateway.backends.memory.formats import Moment, Parser, Printable, compile_printer
-from gateway.backends.memory.zones import UTC, Zone, zone
+from gateway.dates import calendar, patterns
+from gateway.dates.date_math import apply_math
+from gateway.dates.formats import Moment, Parser, Printable, compile_printer
+from gateway.dates.zones import UTC, Zone, zone
 from protocol.errors import ElasticsearchException
 
 DEFAULT_PATTERN = "strict_date_optional_time||epoch_millis"
@@ -90,7 +90,8 @@ class DateFormat:
             else:
                 parsers = [Parser(patterns.compile_pattern(name))]
         except ValueError as error:
-            raise ElasticsearchException("illegal_argument_exception", f"Invalid format: [{name}]: {error}") from None
+            cause = ElasticsearchException("illegal_argument_exception", str(error))
+            raise ElasticsearchException("illegal_argument_exception", f"Invalid format: [{name}]: {error}", cause) from None
         self._several |= name in patterns.SEVERAL_PARSERS
         self._single = self._single or parsers[0]
         self._invalid_first = self._invalid_first or name in patterns.ISO_FIRST

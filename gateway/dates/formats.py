@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.backends.memory import calendar
-from gateway.backends.memory.patterns import Element, Fraction, Literal, Name, Number, Offset, Optional, Reduced, ZoneId
-from gateway.backends.memory.zones import UTC, Zone, find_zone, fixed, offset_id, parse_offset
+from gateway.dates import calendar
+from gateway.dates.patterns import Element, Fraction, Literal, Name, Number, Offset, Optional, Reduced, ZoneId
+from gateway.dates.zones import UTC, Zone, find_zone, fixed, offset_id, parse_offset
 from protocol.errors import ElasticsearchException
 
 _MONTHS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gateway.backends.memory import calendar
-from gateway.backends.memory.zones import Zone
+from gateway.dates import calendar
+from gateway.dates.zones import Zone
 from protocol.errors import ElasticsearchException
 
 _SECOND = 1_000_000_000
