@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gateway.dates.date_format import DEFAULT_PATTERN, DateFormat
-from gateway.dates.zones import zone
 
 from gateway.backends.memory.rounding import rounder
+from gateway.dates.date_format import DEFAULT_PATTERN, DateFormat
+from gateway.dates.zones import zone
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import DateTimeUnit, OffsetRounding, Rounding, TimeIntervalRounding, TimeUnitRounding
 from tests.vectors import read_lines
