@@ -21,7 +21,6 @@ from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
 from gateway.backends import Backend, Call
-from gateway.backends.memory.backend import MemoryBackend
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
 from gateway.limits import InFlightBytes
@@ -72,13 +71,11 @@ class Dispatcher:
     _roles_of: int = -1
 
     @classmethod
-    def build(cls, settings: Settings) -> Self:
-        """Opens the key store, reads the roles and loads the backend. Raises ConfigError where one of them cannot be had."""
+    def build(cls, settings: Settings, identity: NodeIdentity, backend: Backend) -> Self:
+        """Opens the key store and reads the roles. Raises RoleFileError, sqlite3.Error and OSError where they cannot be had."""
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
             roles = RoleStore.load(settings.path.roles)
-            identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
-            backend = MemoryBackend.load(settings.backend.memory.load, identity)
             tasks = TaskRegistry()
             return cls(
                 settings=settings,
@@ -98,10 +95,9 @@ class Dispatcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._closing.close()
 
-    def publish(self, interface: str, host: str, port: int) -> str:
-        """Tell the clients of an interface to connect there; returns the address."""
+    def publish(self, interface: str, host: str, port: int) -> None:
+        """Tell the clients of an interface to connect there."""
         self.cluster_actions.nodes[interface] = self.cluster_actions.identity.discovery_node(host, port)
-        return f"{host}:{port}"
 
     async def watch_roles(self) -> None:
         """Read the roles file again when it has changed; while it cannot be used, the roles before stay."""

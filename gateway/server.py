@@ -1,4 +1,4 @@
-"""Starts the gateway and ends it: listeners, the parts behind them, signals, the drain."""
+"""Starts the gateway and ends it: the parts, the connections, signals, the drain."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from typing import Any
 import structlog
 import trio
 
-from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
-from gateway.config import Interface, Settings, remote_cluster_interface, require_interface, transport_interface
+from gateway.backends.memory.backend import MemoryBackend
+from gateway.config import Settings, require_interface
 from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
-from gateway.node import RELEASE
-from gateway.peer import Peer
-from gateway.tls import expired_certificates, peer_certificate, remote_cluster_server_context, transport_context
+from gateway.interfaces import OpenInterface, open_interfaces, printable
+from gateway.node import RELEASE, NodeIdentity
+from gateway.peer import Peer, number_connections
+from gateway.tls import expired_certificates, peer_certificate
+from gateway.workers import supervise
 from protocol.connection import ServerConnection
 from protocol.frames import Limits
 from protocol.versions import V_8_19
@@ -33,88 +35,57 @@ log = structlog.get_logger("gateway.server")
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 300), (socket.TCP_KEEPINTVL, 300), (socket.TCP_KEEPCNT, 6))
 """Seconds idle, seconds between probes, probes: Elasticsearch's values for connections between nodes."""
 
-BACKLOG = 1024
-
-
-@dataclass(slots=True)
-class _Bound:
-    """An interface that is open."""
-
-    name: str
-    interface: Interface
-    context: ssl.SSLContext | None
-    listeners: list[trio.SocketListener]
-
-    @property
-    def publish_port(self) -> int:
-        port: int = self.interface.publish_port or self.listeners[0].socket.getsockname()[1]
-        return port
-
-    def addresses(self) -> list[str]:
-        return [_printable(listener.socket.getsockname()) for listener in self.listeners]
-
 
 @dataclass(slots=True)
 class Server:
-    """The open interfaces and their connections."""
+    """The connections of one process."""
 
     settings: Settings
     dispatcher: Dispatcher
+    signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     _pumps: dict[int, Pump] = field(default_factory=dict)
     _accepted: int = 0
 
-    async def run(self, ready: Callable[[list[_Bound]], None]) -> None:
-        """Serve until SIGTERM or SIGINT, then finish what runs, up to ``limits.drain_timeout``."""
-        bound = await self._open()
-        try:
-            for each in bound:
-                published = self.dispatcher.publish(each.name, each.interface.publish_host, each.publish_port)
-                log.info("listening", interface=each.name, addresses=each.addresses(), publish_address=published)
-            ready(bound)
-            async with trio.open_nursery() as connections:
-                async with trio.open_nursery() as accepting:
-                    for each in bound:
-                        serve = partial(trio.serve_listeners, handler_nursery=connections)
-                        accepting.start_soon(serve, partial(self._serve, each), list(each.listeners))
-                    accepting.start_soon(self.dispatcher.watch_roles)
-                    accepting.start_soon(self._wait_for_signal, accepting.cancel_scope)
-                with trio.move_on_after(self.settings.limits.drain_timeout / 1e9):
-                    for drained in [pump.drain() for pump in self._pumps.values()]:
-                        await drained.wait()
-                connections.cancel_scope.cancel()
-        finally:
-            for each in bound:
-                for listener in each.listeners:
-                    await listener.aclose()
+    async def run(self, opened: list[OpenInterface], ready: Callable[[], None] | None = None, parent: int | None = None) -> None:
+        """Serve until SIGTERM or SIGINT, then finish what runs, up to ``limits.drain_timeout``. ``ready`` is called when it serves;
+        ``parent`` is a file descriptor that becomes readable when the process that started this one is gone, which is a reason to
+        stop as well."""
+        for each in opened:
+            self.dispatcher.publish(each.name, each.interface.publish_host, each.publish_port)
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                for each in opened:
+                    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in each.sockets]
+                    serve = partial(trio.serve_listeners, handler_nursery=connections)
+                    accepting.start_soon(serve, partial(self._serve, each), listeners)
+                accepting.start_soon(self.dispatcher.watch_roles)
+                await accepting.start(self._wait_for_signal, accepting.cancel_scope)
+                if parent is not None:
+                    accepting.start_soon(self._wait_for_parent, parent, accepting.cancel_scope)
+                if ready is not None:
+                    ready()
+            with trio.move_on_after(self.settings.limits.drain_timeout / 1e9):
+                for drained in [pump.drain() for pump in self._pumps.values()]:
+                    await drained.wait()
+            connections.cancel_scope.cancel()
         log.info("stopped")
 
-    async def _wait_for_signal(self, accepting: trio.CancelScope) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    async def _wait_for_signal(
+        self, accepting: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with trio.open_signal_receiver(*self.signals) as signals:
+            task_status.started()
             async for number in signals:
                 log.info("stopping", signal=signal.Signals(number).name, connections=len(self._pumps))
                 accepting.cancel()
                 return
 
-    async def _open(self) -> list[_Bound]:
-        settings = self.settings
-        wanted: list[tuple[str, Interface, ssl.SSLContext | None]] = []
-        if settings.remote_cluster_server.enabled:
-            context = remote_cluster_server_context(settings)
-            wanted.append((REMOTE_CLUSTER, remote_cluster_interface(settings), context))
-        if settings.transport_ssl.enabled:
-            wanted.append((TRANSPORT, transport_interface(settings), transport_context(settings)))
-        bound = []
-        for name, interface, tls in wanted:
-            listeners: list[trio.SocketListener] = []
-            port = interface.port
-            for host in interface.bind_hosts:
-                listeners += await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
-                # Where the kernel chooses, it chooses once: all addresses of an interface have one port.
-                port = port or listeners[0].socket.getsockname()[1]
-            bound.append(_Bound(name, interface, tls, listeners))
-        return bound
+    async def _wait_for_parent(self, alive: int, accepting: trio.CancelScope) -> None:
+        await trio.lowlevel.wait_readable(alive)
+        log.warning("stopping", reason="the gateway's first process is gone", connections=len(self._pumps))
+        accepting.cancel()
 
-    async def _serve(self, bound: _Bound, stream: trio.SocketStream) -> None:
+    async def _serve(self, bound: OpenInterface, stream: trio.SocketStream) -> None:
         """One connection from accept to close. A bug in it is logged and ends it, and no other."""
         address = stream.socket.getpeername()
         peer = Peer(bound.name, address[0], address[1])
@@ -122,12 +93,12 @@ class Server:
         try:
             await self._serve_peer(bound, stream, peer)
         except Exception:
-            log.exception("connection failed", connection=peer.connection, peer=_printable(address))
+            log.exception("connection failed", connection=peer.connection, peer=printable(address))
         finally:
             self._accepted -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _serve_peer(self, bound: _Bound, socket_stream: trio.SocketStream, peer: Peer) -> None:
+    async def _serve_peer(self, bound: OpenInterface, socket_stream: trio.SocketStream, peer: Peer) -> None:
         about: dict[str, Any] = {
             "connection": peer.connection,
             "interface": peer.interface,
@@ -155,7 +126,7 @@ class Server:
                 payload=limits.max_message_size,
             ),
             node=self.settings.node.name,
-            address=_printable(socket_stream.socket.getsockname()),
+            address=printable(socket_stream.socket.getsockname()),
         )
         pump = Pump(stream, machine, self.dispatcher, peer, limits)
         self._pumps[peer.connection] = pump
@@ -166,7 +137,7 @@ class Server:
             self.dispatcher.connection_closed(peer)
 
 
-async def serve(settings: Settings, ready_file: Path | None = None) -> None:
+def serve(settings: Settings, ready_file: Path | None = None) -> None:
     """Run the gateway that the settings describe. Raises ConfigError where they cannot be carried out, OSError where a port is taken.
 
     ``ready_file`` is written when all interfaces are open: ``{"pid": …, "interfaces": {name: {"host", "port", "addresses"}}}``.
@@ -174,23 +145,40 @@ async def serve(settings: Settings, ready_file: Path | None = None) -> None:
     require_interface(settings)
     for sentence in expired_certificates(settings):
         log.warning("certificate out of date", detail=sentence)
-    with Dispatcher.build(settings) as dispatcher:
-        # What has been loaded stays: a full collection that walks over it would hold up all searches for tens of milliseconds.
-        gc.collect()
-        gc.freeze()
-        await Server(settings, dispatcher).run(partial(_write_ready, ready_file))
+    identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
+    backend = MemoryBackend.load(settings.backend.memory.load, identity)
+    # What stops the gateway must stop it here, and not one worker after the other.
+    with Dispatcher.build(settings, identity, backend):
+        opened = open_interfaces(settings)
+    # What has been loaded stays: a full collection that walks over it would hold up all searches for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    for each in opened:
+        published = f"{each.interface.publish_host}:{each.publish_port}"
+        log.info("listening", interface=each.name, addresses=each.addresses(), publish_address=published)
+    ready = partial(_write_ready, ready_file, opened)
+
+    def work(number: int, parent: int) -> None:
+        number_connections(number + 1, settings.workers)
+        with Dispatcher.build(settings, identity, backend) as dispatcher:
+            trio.run(Server(settings, dispatcher, (signal.SIGTERM,)).run, opened, None, parent)
+
+    try:
+        if settings.workers > 1:
+            supervise(settings.workers, work, ready)
+        else:
+            with Dispatcher.build(settings, identity, backend) as dispatcher:
+                trio.run(Server(settings, dispatcher).run, opened, ready)
+    finally:
+        for each in opened:
+            each.close()
 
 
-def _write_ready(path: Path | None, bound: list[_Bound]) -> None:
+def _write_ready(path: Path | None, opened: list[OpenInterface]) -> None:
     if path is None:
         return
     interfaces = {
-        each.name: {
-            "host": each.listeners[0].socket.getsockname()[0],
-            "port": each.listeners[0].socket.getsockname()[1],
-            "addresses": each.addresses(),
-        }
-        for each in bound
+        each.name: {"host": each.sockets[0].getsockname()[0], "port": each.port, "addresses": each.addresses()} for each in opened
     }
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(json.dumps({"pid": os.getpid(), "interfaces": interfaces}))
@@ -223,8 +211,3 @@ def _set_keep_alive(stream: trio.SocketStream) -> None:
     for option, value in _KEEP_ALIVE:
         stream.setsockopt(socket.IPPROTO_TCP, option, value)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _printable(address: Any) -> str:
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

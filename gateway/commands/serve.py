@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import trio
 
 from gateway import logs
 from gateway.commands.common import config_option, settings_from
@@ -34,6 +33,6 @@ def run_gateway(config: Path, ready_file: Path | None) -> None:
     from gateway.server import serve as run
 
     try:
-        trio.run(run, settings, ready_file)
+        run(settings, ready_file)
     except LoadError as error:
         raise ConfigError([f"setting [backend.memory.load]: {error}"]) from error

@@ -243,6 +243,8 @@ class Settings(Group):
     backend: BackendSettings = Field(default_factory=BackendSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    workers: Count = 1
+    """Processes that serve the same ports; each uses one core. The limits are those of one process."""
 
     @property
     def remote_cluster_ssl(self) -> RemoteClusterServerSsl:

@@ -14,8 +14,6 @@ from protocol.wire import Reader, Writer
 
 SEARCH = "indices:data/read/search"
 
-SEARCH = "indices:data/read/search"
-
 
 class SearchType(Enum):
     """Whether term statistics are collected from all shards first."""

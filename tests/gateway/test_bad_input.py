@@ -33,7 +33,7 @@ HANDSHAKE_REQUEST = b"\x00"
 class Setting:
     """A gateway with a key, and what is needed to use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1) -> None:
         ca = make_ca("tests")
         for name, identity in (
             ("server", make_server(ca, "gw", ["127.0.0.1"])),
@@ -61,6 +61,7 @@ class Setting:
                 **files,
                 "backend.memory.load": ["documents"],
                 "limits.handshake_timeout": f"{HANDSHAKE_SECONDS}s",
+                "workers": workers,
             },
         )
         self.gateway.write_config()

@@ -283,7 +283,7 @@ def put_server(monkeypatch: pytest.MonkeyPatch, serve: Any) -> None:
 def test_serve_runs_the_server_with_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    async def serve(settings: Any, ready_file: Path | None) -> None:
+    def serve(settings: Any, ready_file: Path | None) -> None:
         started.append((settings.cluster.name, ready_file))
 
     put_server(monkeypatch, serve)
@@ -292,7 +292,7 @@ def test_serve_runs_the_server_with_the_settings(shell: Shell, monkeypatch: pyte
 
 
 def test_a_port_that_is_taken(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def serve(*_arguments: Any) -> None:
+    def serve(*_arguments: Any) -> None:
         raise OSError(98, "Address already in use")
 
     put_server(monkeypatch, serve)

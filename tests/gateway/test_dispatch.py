@@ -14,10 +14,12 @@ import trio.testing
 from gateway import dispatch
 from gateway.authorization.access import parse_access
 from gateway.authorization.subject_roles import build_role
+from gateway.backends.memory.backend import MemoryBackend
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
 from gateway.config import settings_of
 from gateway.demo.documents import indices, write
 from gateway.dispatch import Dispatcher
+from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
@@ -42,7 +44,9 @@ reader:
 def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
     write(tmp_path / "documents", indices(40))
     settings = settings_of({"backend.memory.load": ["documents"], "path.roles": "roles.yml", "path.data": "data"}, tmp_path)
-    with Dispatcher.build(settings) as dispatcher:
+    identity = NodeIdentity.load(settings.path.data, "exported", "gateway")
+    backend = MemoryBackend.load(settings.backend.memory.load, identity)
+    with Dispatcher.build(settings, identity, backend) as dispatcher:
         yield dispatcher
 
 

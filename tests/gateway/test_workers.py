@@ -1,0 +1,93 @@
+"""Several processes behind one port: they share the work, are replaced when they die, and end together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE
+from tests.elasticsearch.rig.raw import RawClient
+from tests.gateway.test_bad_input import HANDSHAKE_REQUEST, Setting
+
+WORKERS = 2
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Iterator[Setting]:
+    made = Setting(tmp_path, workers=WORKERS)
+    yield made
+    made.gateway.stop()
+
+
+def children(setting: Setting) -> list[int]:
+    assert setting.gateway.process is not None
+    pid = setting.gateway.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_served(setting: Setting) -> bool:
+    with setting.client() as client:
+        client.shake_hands()
+        return "is unauthorized for user [alice]" in str(
+            client.call(REMOTE_CLUSTER_HANDSHAKE, HANDSHAKE_REQUEST, setting.headers())
+        )
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_connections_are_numbered_once_whoever_serves_them(setting: Setting) -> None:
+    clients: list[RawClient] = []
+    try:
+        for _ in range(12):
+            clients.append(setting.client())
+            clients[-1].shake_hands()
+    finally:
+        for client in clients:
+            client.socket.close()
+    lines = [json.loads(line) for line in setting.gateway.log.read_text().splitlines()]
+    numbers = [line["rcgateway.connection"] for line in lines if line["message"] == "connected"]
+    assert len(set(numbers)) == len(numbers) == 12
+
+
+def test_a_worker_that_dies_is_replaced(setting: Setting) -> None:
+    before = children(setting)
+    assert len(before) == WORKERS
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: len(children(setting)) == WORKERS and before[0] not in children(setting))
+    assert before[1] in children(setting)
+    for _ in range(6):
+        assert is_served(setting)
+
+
+def test_all_end_together_on_sigterm(setting: Setting) -> None:
+    workers = children(setting)
+    assert setting.gateway.stop() == 0
+    assert all(gone(worker) for worker in workers)
+
+
+def test_workers_end_when_their_parent_is_killed(setting: Setting) -> None:
+    workers = children(setting)
+    setting.gateway.stop(signal.SIGKILL)
+    eventually(lambda: all(gone(worker) for worker in workers))
+    setting.gateway.start()
+    assert is_served(setting)
