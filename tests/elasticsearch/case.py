@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,12 @@ class Case:
     index: str
     body: dict[str, Any]
 
+    def sent(self, alias: str) -> Any:
+        """The body for one cluster: ``ALIAS`` in its texts stands for the cluster's alias."""
+        return json.loads(json.dumps(self.body).replace("ALIAS", alias))
 
+
+BOTH = "logs-app-1,logs-web-1"
 LOGS, APP, PRODUCTS, EVENTS = "logs-*", "logs-app-1", "products", "events"
 ERROR = {"term": {"level": "ERROR"}}
 TIMEOUT = {"match": {"message": "timeout"}}

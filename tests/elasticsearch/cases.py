@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.elasticsearch.case import APP, AT, ERROR, EVENTS, LOGS, PRODUCTS, TIMEOUT, Case
+from tests.elasticsearch.case import APP, AT, BOTH, ERROR, EVENTS, LOGS, PRODUCTS, TIMEOUT, Case
 from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 
 
@@ -61,6 +61,24 @@ QUERIES = [
     query("term-array", LOGS, {"term": {"tags": "canary"}}),
     query("term-ip", LOGS, {"term": {"host.ip": "10.0.2.0/26"}}),
     query("term-index", LOGS, {"term": {"_index": "logs-web-1"}}),
+    *[
+        query(f"index-{name}", BOTH, clause)
+        for name, clause in {
+            "term": {"term": {"_index": "ALIAS:logs-web-1"}},
+            "term-unqualified": {"term": {"_index": "logs-web-1"}},
+            "term-alias": {"term": {"_index": "ALIAS:logs-all"}},
+            "term-pattern": {"term": {"_index": "*:logs-w*"}},
+            "term-insensitive": {"term": {"_index": {"value": "ALIAS:LOGS-WEB-1", "case_insensitive": True}}},
+            "terms": {"terms": {"_index": ["ALIAS:logs-app-1", "x"]}},
+            "prefix": {"prefix": {"_index": "ALIAS:logs-a"}},
+            "prefix-unqualified": {"prefix": {"_index": "logs-a"}},
+            "wildcard": {"wildcard": {"_index": "*:logs-w*"}},
+            "wildcard-unqualified": {"wildcard": {"_index": "*logs-w*"}},
+            "match": {"match": {"_index": "ALIAS:logs-app-1"}},
+            "query_string": {"query_string": {"query": '_index:"ALIAS:logs-app-1"'}},
+            "must-not": {"bool": {"must_not": [{"term": {"_index": "ALIAS:logs-app-1"}}]}},
+        }.items()
+    ],
     query("term-float", PRODUCTS, {"term": {"rating": 3.5}}),
     query("terms", LOGS, {"terms": {"service": ["auth", "email"], "boost": 2}}),
     query("terms-number", LOGS, {"terms": {"http.status": [404, 500, 503]}}),
@@ -149,6 +167,28 @@ HITS = [
     ),
     hits("sort-unmapped", LOGS, sort=[{"nowhere": {"order": "asc", "unmapped_type": "long"}}, {"http.bytes": "asc"}], size=3),
     hits("sort-track-scores", LOGS, query=TIMEOUT, sort=[{"http.bytes": "asc"}], track_scores=True, size=4),
+    hits("sort-index", BOTH, sort=[{"_index": "desc"}, {"http.bytes": "asc"}], size=3),
+    hits(
+        "sort-index-after",
+        BOTH,
+        sort=[{"_index": "asc"}, {"http.bytes": "asc"}],
+        search_after=["ALIAS:logs-app-1", 400000],
+        size=3,
+    ),
+    *[
+        hits(f"skipped-{name}", BOTH, query=clause, sort=[{"http.bytes": "asc"}], size=3, **rest)
+        for name, clause, rest in (
+            ("index", {"term": {"_index": "ALIAS:logs-app-1"}}, {}),
+            ("index-none", {"term": {"_index": "logs-app-1"}}, {}),
+            ("index-must-not", {"bool": {"must_not": [{"prefix": {"_index": "ALIAS:logs-app"}}]}}, {}),
+            ("dates", {"range": {AT: {"gte": "2031"}}}, {}),
+            ("dates-untracked", {"range": {AT: {"gte": "2031"}}}, {"track_total_hits": False}),
+            ("dates-aggregation", {"range": {AT: {"gte": "2031"}}}, {"aggs": {"x": {"terms": {"field": "level"}}}}),
+        )
+    ],
+    hits(
+        "fields-index", BOTH, fields=["_index"], docvalue_fields=["_index"], _source=False, sort=[{"http.bytes": "asc"}], size=2
+    ),
     hits("from-size", LOGS, sort=[{"http.bytes": "asc"}], **{"from": 40, "size": 7}),
     hits("size-0", LOGS, size=0),
     hits("search_after", LOGS, sort=[{"http.bytes": "asc"}], search_after=[500000], size=5),

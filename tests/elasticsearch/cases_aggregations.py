@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.elasticsearch.case import AT, ERROR, EVENTS, LOGS, PRODUCTS, TIMEOUT, Case
+from tests.elasticsearch.case import AT, BOTH, ERROR, EVENTS, LOGS, PRODUCTS, TIMEOUT, Case
 
 
 def aggregation(name: str, index: str, aggs: dict[str, Any], **rest: Any) -> Case:
@@ -230,6 +230,13 @@ AGGREGATIONS = [
     aggregation("dynamic", EVENTS, {"k": {"terms": {"field": "kind.keyword"}, "aggs": {"s": {"sum": {"field": "amount"}}}}}),
     aggregation(
         "several-indices", "logs-*,products", {"c": {"terms": {"field": "category"}}, "l": {"terms": {"field": "level"}}}
+    ),
+    aggregation("terms-index", BOTH, {"x": {"terms": {"field": "_index"}}, "c": {"cardinality": {"field": "_index"}}}),
+    aggregation("composite-index", BOTH, {"x": {"composite": {"sources": [{"i": {"terms": {"field": "_index"}}}]}}}),
+    aggregation(
+        "filters-index",
+        BOTH,
+        {"x": {"filters": {"filters": {"a": {"term": {"_index": "ALIAS:logs-app-1"}}, "b": {"term": {"_index": "logs-app-1"}}}}}},
     ),
     pipeline("max_bucket", {"max_bucket": {"buckets_path": "d>s"}}),
     pipeline("count", {"min_bucket": {"buckets_path": "d._count"}}),

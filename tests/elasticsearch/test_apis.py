@@ -87,7 +87,7 @@ MERGED = [case for case in (*QUERIES, *HITS, *AGGREGATIONS) if case.index == "lo
 def test_both_clusters_are_merged_by_the_local_one(clusters: Clusters, version: str, model: str, case: Case) -> None:
     def search(alias: str) -> Any:
         with clusters.locals[version].client() as client:
-            answer = client.post(f"/{LOCAL_INDEX},{alias}:logs-*/_search", json=case.body)
+            answer = client.post(f"/{LOCAL_INDEX},{alias}:logs-*/_search", json=case.sent(alias))
         return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
     real, ours = search(f"real_{model}_proxy"), search(f"gw_{model}_proxy")

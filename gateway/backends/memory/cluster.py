@@ -15,7 +15,7 @@ from gateway.authorization.metadata import AbstractionType, ClusterMetadata
 from gateway.authorization.patterns import is_simple_pattern, simple_match
 from gateway.backends.memory.field_caps import index_field_caps
 from gateway.backends.memory.index import Index
-from gateway.backends.memory.refusals import unsupported
+from gateway.backends.memory.refusals import illegal, unsupported
 from gateway.backends.memory.resolve_names import concrete_indices, describe, index_not_found, resolve_expressions
 from gateway.backends.memory.search import Target, search
 from gateway.backends.memory.search_match import can_match
@@ -69,6 +69,10 @@ class MemoryCluster:
         """Executes a search; see `search.search`. Raises ElasticsearchException."""
         targets = self.targets(names, options)
         for name in _boosted_names(source):
+            if ":" in name:
+                raise illegal(
+                    f"Cross-cluster calls are not supported in this context but remote indices were requested: [{name}]"
+                )
             if not is_simple_pattern(name) and name not in self._metadata and not options.ignore_unavailable:
                 raise index_not_found(name)
         return search(

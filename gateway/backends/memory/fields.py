@@ -135,7 +135,10 @@ def shower(field_: FieldType, format_: str | None = None) -> Show:
     if format_ is not None and not field_.is_date:
         raise _fetch_error(field_.name, f"Field [{field_.name}] of type [{kind}] doesn't support formats.")
     if field_.is_date:
-        convert = _date_shower(field_, format_)
+        try:
+            convert = _date_shower(field_, format_)
+        except ElasticsearchException as error:
+            raise illegal(f"error fetching [{field_.name}]: {error.reason}", error) from None
     elif field_.is_integer:
         convert = integer_parser(field_)
     elif field_.is_number:
@@ -275,7 +278,7 @@ class FieldsFetcher:
         found, left_out = self._root.values(document)
         shared: dict[str, list[Any]] = {
             "_id": [self._index.id(row)],
-            "_index": [self._index.name],
+            "_index": [self._index.qualified_name],
             "_ignored": ignored,
             "_version": [1],
         }
@@ -355,7 +358,7 @@ def _metadata_reader(name: str, index: Index) -> Callable[[int], list[Any]]:
     if name == "_version":
         return lambda _: [1]
     if name == "_index":
-        return lambda _: [index.name]
+        return lambda _: [index.qualified_name]
     if name == "_id":
         raise illegal(
             "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: "
@@ -366,7 +369,7 @@ def _metadata_reader(name: str, index: Index) -> Callable[[int], list[Any]]:
 
 def _reader(index: Index, found: FieldType, format_: str | None) -> Callable[[int], list[Any]]:
     if found.is_text:
-        raise text_fielddata(found.name, index.name)
+        raise text_fielddata(found.name, index.qualified_name)
     if not found.doc_values:
         raise fielddata_unsupported(found)
     if format_ is not None and not found.is_date:

@@ -6,6 +6,7 @@ object. Columns and postings are built on first use after documents came, and ke
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +50,8 @@ class Index:
         self.hidden = hidden
         self.closed = closed
         self.mapping = mapping or Mapping()
+        self.cluster_alias: str | None = None
+        """The name of this cluster where a search came from: see `seen_as`."""
         self.generation = 0
         """Counts changes; what is cached for one generation is stale in the next."""
         self._sources: list[bytes] = []
@@ -62,6 +65,21 @@ class Index:
         self.root = Table(self.mapping, None, None)
         self.tables: dict[str, Table] = {}
         self._parser = DocumentParser(self.mapping, self.root, self.tables)
+
+    def seen_as(self, cluster_alias: str | None) -> Index:
+        """The index as a search sees it that knows this cluster under an alias: the same documents, but `qualified_name` differs.
+
+        To be read, and not longer than the search runs."""
+        if cluster_alias == self.cluster_alias:
+            return self
+        seen = copy.copy(self)
+        seen.cluster_alias = cluster_alias
+        return seen
+
+    @property
+    def qualified_name(self) -> str:
+        """The name with the alias before it, ``alias:name``: what the field ``_index`` holds and errors say."""
+        return f"{self.cluster_alias}:{self.name}" if self.cluster_alias else self.name
 
     # Documents
 

@@ -29,7 +29,7 @@ def unsupported(what: str) -> ElasticsearchException:
 def query_shard(index: Index, reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
     """``query_shard_exception``, which names its index."""
     return ElasticsearchException(
-        "query_shard_exception", reason, cause=cause, metadata={"es.index": [index.name], "es.index_uuid": [index.uuid]}
+        "query_shard_exception", reason, cause=cause, metadata={"es.index": [index.qualified_name], "es.index_uuid": [index.uuid]}
     )
 
 

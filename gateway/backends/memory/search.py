@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from typing import Any, Final
 
@@ -30,7 +30,6 @@ from gateway.backends.memory.sort_keys import SortKey
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import stack_trace, status_of
 from protocol.exceptions_fields import ShardSearchFailure
-from protocol.exceptions_java import built_in
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.messages.hits import Relation, SearchHit, SearchHits, SortField, SortFieldType, SortValues, TotalHits
@@ -72,7 +71,8 @@ def search(
     if not targets:
         return _finish(SearchResponse(hits=SearchHits(total=TotalHits(value=0), max_score=0.0)), begun)
     run = _Search(body, now_millis, node_id, cluster_alias, final_reduce, boosts)
-    return _finish(run.execute(sorted(targets, key=lambda target: target.index.name), allow_partial_results), begun)
+    seen = [replace(target, index=target.index.seen_as(cluster_alias)) for target in targets]
+    return _finish(run.execute(sorted(seen, key=lambda target: target.index.name), allow_partial_results), begun)
 
 
 def _finish(response: SearchResponse, begun: int) -> SearchResponse:
@@ -106,6 +106,9 @@ class _Search:
 
     def execute(self, targets: list[Target], allow_partial: bool) -> SearchResponse:
         chosen, skipped = self._prefilter(targets)
+        if not chosen:
+            hits = SearchHits(total=TotalHits(value=0), max_score=0.0)  # the total is there even where it is not tracked
+            return SearchResponse(hits=hits, total_shards=len(targets), successful_shards=len(targets), skipped_shards=skipped)
         found = [result for target in chosen if (result := self._query(target)) is not None]
         if not found or (self._failures and not allow_partial):
             raise self._failed("all shards failed" if not found else "Partial shards failure")
@@ -141,7 +144,7 @@ class _Search:
             return targets, 0
         everywhere = must_visit_all(body.aggregations)
         kept = [target for target in targets if everywhere or can_match(target.index, body.query, self._now)]
-        if not kept:
+        if not kept and body.aggregations is not None:
             # One index is asked all the same, so that there is an answer.
             kept = targets[:1]
         bounds = {target.index.name: minimum_and_maximum(body.sort[0], target.index) for target in kept}
@@ -195,7 +198,6 @@ class _Search:
         return ElasticsearchException(
             "search_phase_execution_exception",
             reason,
-            cause=_root_cause(self._failures[0].cause),
             details={"phase": self._phase, "failures": self._failures},
         )
 
@@ -287,13 +289,6 @@ class _Search:
         if self._body.collapse is not None:
             result.collapse_field = self._body.collapse
             result.collapse_values = [(found[shard].hits.groups or [])[place] for shard, place in order]
-
-
-def _root_cause(error: ElasticsearchException | None) -> ElasticsearchException | None:
-    """The innermost of Elasticsearch's own exceptions; Java's, such as illegal_argument_exception, stay causes."""
-    while error is not None and built_in(error) is None and error.cause is not None and built_in(error.cause) is None:
-        error = error.cause
-    return error
 
 
 def _score(hits: ShardHits, place: int) -> float:

@@ -17,6 +17,8 @@ from protocol.errors import ElasticsearchException
 
 _ON_A_FIELD = frozenset({"term", "terms", "range", "prefix", "wildcard"})
 """Queries that Elasticsearch rewrites to match_none where their field is not mapped; a match query is not among them."""
+_ON_INDEX = frozenset({"term", "terms", "prefix", "wildcard", "match", "match_phrase"})
+"""Queries that are rewritten to all or none on the field _index."""
 _FIELD_OPTIONS = frozenset({"boost", "_name"})
 _LOWER = frozenset({"gt", "gte", "from"})
 _UPPER = frozenset({"lt", "lte", "to"})
@@ -38,9 +40,24 @@ def can_match(index: Index, query: Mapping[str, Any] | None, now_millis: int) ->
     if name == "exists":
         field = str(body.get("field"))
         return "*" in field or field.startswith("_") or index.field(field) is not None or field in index.mapping.objects
+    if name in _ON_INDEX and "_index" in body:
+        return _all_or_none(index, query, now_millis) is not False
     if name in _ON_A_FIELD:
         return _on_a_field(index, name, body, now_millis)
     return True
+
+
+def _all_or_none(index: Index, query: Mapping[str, Any], now_millis: int) -> bool | None:
+    """Whether all documents match, or none, where the index's name says so; None where documents have to be looked at."""
+    if "match_all" in query:
+        return True
+    if not any(name in _ON_INDEX and isinstance(body, dict) and "_index" in body for name, body in query.items()):
+        return None
+    try:
+        found = execute(index, dict(query), now_millis=now_millis, needs_scores=False)
+    except ElasticsearchException:
+        return None
+    return len(found) > 0
 
 
 def _bool(index: Index, body: Mapping[str, Any], now_millis: int) -> bool:
@@ -49,9 +66,8 @@ def _bool(index: Index, body: Mapping[str, Any], now_millis: int) -> bool:
         if not all(can_match(index, clause, now_millis) for clause in (clauses if isinstance(clauses, list) else [clauses])):
             return False
     without = body.get("must_not") or []
-    if any(
-        isinstance(clause, dict) and "match_all" in clause for clause in (without if isinstance(without, list) else [without])
-    ):
+    without = without if isinstance(without, list) else [without]
+    if any(isinstance(clause, dict) and _all_or_none(index, clause, now_millis) for clause in without):
         return False
     should = body.get("should") or []
     should = should if isinstance(should, list) else [should]

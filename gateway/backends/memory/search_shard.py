@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.backends.memory.aggregations import needs_scores as scores_for_aggregations
 from gateway.backends.memory.columns import Rows
+from gateway.backends.memory.fields import METADATA
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries import execute
@@ -171,6 +172,8 @@ def _check_collapse(index: Index, body: SearchBody, keys: list[SortKey] | None, 
     if not name:
         raise illegal("no collapse field specified")
     field = index.field(name)
+    if name in METADATA:
+        raise illegal(f"collapse is not supported for the field [{name}] of the type [{name}]")
     if field is None:
         raise illegal(f"no mapping found for `{name}` in order to collapse on")
     if field.type not in _COLLAPSIBLE:

@@ -164,8 +164,9 @@ def document_numbers(index: Index) -> NDArray[np.int64]:
 def _document_key(name: str, index: Index, reverse: bool) -> SortKey:
     numbers = document_numbers(index)
     kind = NumberKind(SortFieldType.DOC, Integer, np.int64, 0, 0) if name == "_doc" else LONG
+    shown = "null" if name == "_doc" else name  # Lucene's sort by document has no field
     key = NumberKey(
-        name, kind, reverse, 0, lambda rows: (numbers[rows], None), lambda value: _whole(value, name), None, custom=True
+        name, kind, reverse, 0, lambda rows: (numbers[rows], None), lambda value: _whole(value, shown), None, custom=True
     )
     if name == "_doc":
         key.field = SortField(type=SortFieldType.DOC, reverse=reverse)
@@ -176,7 +177,7 @@ def _metadata_key(name: str, index: Index, reverse: bool) -> SortKey | None:
     if name == "_index":
         missing = StringMissing.FIRST if reverse else StringMissing.LAST
         field = SortField(field=name, type=SortFieldType.STRING, missing=missing, reverse=reverse)
-        return ConstantKey(field, index.name.encode(), lambda value: text_of(value).encode(), lambda raw: raw.decode())
+        return ConstantKey(field, index.qualified_name.encode(), lambda value: text_of(value).encode(), lambda raw: raw.decode())
     if name == "_version":
         field = SortField(field=name, type=SortFieldType.LONG, missing=None, reverse=reverse)
         return ConstantKey(field, 1, lambda value: _whole(value, name), lambda raw: raw)
@@ -201,7 +202,7 @@ def _unmapped(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
     kind = criterion.unmapped_type
     field = FieldType(_ANONYMOUS, str(kind), _ANONYMOUS)
     if kind == "text":
-        raise text_fielddata(_ANONYMOUS, index.name)
+        raise text_fielddata(_ANONYMOUS, index.qualified_name)
     if kind not in _KINDS and kind not in _TERMS:
         raise illegal(f"No mapper found for type [{kind}]")
     nothing = np.empty(0, np.int32)
@@ -212,7 +213,7 @@ def _unmapped(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
 
 def _column(criterion: Criterion, field: FieldType, index: Index, now_millis: int) -> Column:
     if field.is_text:
-        raise text_fielddata(field.name, index.name)
+        raise text_fielddata(field.name, index.qualified_name)
     if not field.doc_values:
         raise fielddata_unsupported(field)
     if field.type not in _KINDS and field.type not in _TERMS:
@@ -235,6 +236,12 @@ def _field_key(criterion: Criterion, field: FieldType, index: Index, column: Col
     return _number_key(criterion, field, column, mode, now_millis)
 
 
+def _shown_address(raw: bytes) -> str:
+    if len(raw) != 16:  # the text that stands for a missing address
+        raise illegal("Failed trying to format bytes as IP address.  Possibly caused by a mapping mismatch")
+    return address_text(raw)
+
+
 def _term_key(criterion: Criterion, field: FieldType, column: Column, mode: str) -> SortKey:
     if criterion.format is not None:
         raise illegal(f"Field [{field.name}] of type [{field.type}] does not support custom formats")
@@ -244,8 +251,6 @@ def _term_key(criterion: Criterion, field: FieldType, column: Column, mode: str)
     if criterion.missing in (None, "_last", "_first"):
         last = criterion.missing != "_first"
         missing = StringMissing.LAST if last != criterion.reverse else StringMissing.FIRST
-    elif address:
-        raise illegal("Failed trying to format bytes as IP address.  Possibly caused by a mapping mismatch")
     else:
         filler = text_of(criterion.missing).encode()
     raw = column.keys if address else [term.encode("utf-8", "surrogatepass") for term in column.terms]
@@ -258,12 +263,14 @@ def _term_key(criterion: Criterion, field: FieldType, column: Column, mode: str)
         except MalformedValueError as error:
             raise ElasticsearchException(error.type, error.reason) from None
 
-    show: Callable[[bytes], Any] = address_text if address else lambda term: term.decode("utf-8", "surrogatepass")
+    show: Callable[[bytes], Any] = _shown_address if address else lambda term: term.decode("utf-8", "surrogatepass")
     return TermKey(field.name, criterion.reverse, missing, filler, ordinals_of(column, mode), raw, parse, show)
 
 
 def _number_key(criterion: Criterion, field: FieldType, column: Column, mode: str, now_millis: int) -> SortKey:
     numeric = criterion.numeric_type
+    if numeric == "date_nanos" and not field.is_date:
+        raise illegal("trying to convert a known date time formatter to a nanosecond one, wrong field used?")
     kind = _KINDS[field.type] if numeric is None else _NUMERIC_TYPES[numeric]
     nanos = numeric == "date_nanos" or (numeric is None and field.type == "date_nanos")
     if criterion.format is not None and not field.is_date:
@@ -340,8 +347,10 @@ def _whole(value: Any, name: str) -> int:
 
 def _number(value: Any, kind: NumberKind, name: str, *, boolean: bool) -> Any:
     """A ``search_after`` value of a numeric criterion, as ``SearchAfterBuilder`` converts it."""
-    if boolean and value in (True, False, "true", "false"):
-        return int(value in (True, "true"))
+    if boolean:
+        if value in (True, False, "true", "false"):
+            return int(value in (True, "true"))
+        raise illegal(f"Cannot parse boolean [{text_of(value)}], expected either [true] or [false]")
     if value is None:
         kinds = {INT: "INT", LONG: "LONG", FLOAT: "FLOAT", DOUBLE: "DOUBLE"}
         raise illegal(

@@ -11,9 +11,10 @@ import numpy as np
 
 from gateway.backends.memory.aggregations.bucketing import compact
 from gateway.backends.memory.aggregations.histograms import make_rounding, rounded_codes
-from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
+from gateway.backends.memory.aggregations.scope import MAX_BUCKETS, Aggregator, Ints, Results, Scope, illegal, too_many_buckets
 from gateway.backends.memory.aggregations.sources import NUMERIC, RAW, Source, parse_value, resolve
 from gateway.backends.memory.rounding import rounder
+from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import DocValueFormat, MissingOrder
 from protocol.messages.aggregations.results.buckets import CompositeBucket, CompositeSource, InternalComposite
 
@@ -60,13 +61,18 @@ class Composite(Aggregator):
             if kind not in ("terms", "histogram", "date_histogram"):
                 raise illegal(f"invalid source type: {kind}")
             self.sources.append((source_name, kind, parameters))
-        if self.after is not None and self.after.keys() != {source_name for source_name, _, _ in self.sources}:
-            raise illegal(f"[after] has {len(self.after)} value(s) but [sources] has {len(self.sources)}")
+        if self.size > MAX_BUCKETS:
+            reason = f"Must be less than or equal to: [{MAX_BUCKETS}] but was [{self.size}]"
+            raise too_many_buckets(reason, MAX_BUCKETS)
+        if self.after is not None:
+            if len(self.after) != len(self.sources):
+                raise illegal(f"[after] has {len(self.after)} value(s) but [sources] has {len(self.sources)}")
+            for source_name, _, _ in self.sources:
+                if source_name not in self.after:
+                    raise illegal(f"Missing value for [after.{source_name}]")
 
     def collect(self, scope: Scope) -> Results:
-        if scope.size != 1:
-            raise illegal("[composite] aggregation cannot be used with a parentAggregation of several buckets")
-        parts = [self._part(scope, name, kind, parameters) for name, kind, parameters in self.sources]
+        parts = [self._part(scope, place) for place in range(len(self.sources))]
         positions, ranks = _combinations(parts, len(scope.rows))
         if self.after is not None:
             later = _after(parts, ranks)
@@ -102,7 +108,8 @@ class Composite(Aggregator):
             )
         ]
 
-    def _part(self, scope: Scope, name: str, kind: str, parameters: dict[str, Any]) -> _Part:
+    def _part(self, scope: Scope, number: int) -> _Part:
+        name, kind, parameters = self.sources[number]
         source = resolve(scope, parameters, kind, NUMERIC if kind != "terms" else NUMERIC | {"keyword", "ip"})
         found, values = source.values(scope)
         positions = np.arange(len(scope.rows)) if found is None else found
@@ -138,7 +145,18 @@ class Composite(Aggregator):
         if parameters.get("missing_bucket"):
             self._add_missing(part, len(scope.rows))
         if self.after is not None:
-            part.after = self._after_rank(part, source, kind, self.after[name], scope, bool(parameters.get("missing_bucket")))
+            try:
+                part.after = self._after_rank(part, source, kind, self.after[name], scope, bool(parameters.get("missing_bucket")))
+            except ElasticsearchException as error:
+                if error.type != "number_format_exception":
+                    raise
+                reason = f"incompatible value in the position {number}: {error.reason}"
+                raise ElasticsearchException(
+                    "parse_exception",
+                    f"Cannot set after key in the composite aggregation [{self.name}] - {reason}",
+                    illegal(reason, error),
+                    status=400,
+                ) from None
         return part
 
     @staticmethod

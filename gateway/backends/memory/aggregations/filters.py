@@ -17,7 +17,6 @@ from gateway.backends.memory.queries import execute
 from gateway.backends.memory.queries.compiler import Context
 from gateway.backends.memory.queries.nodes import ONE
 from gateway.backends.memory.table import Table
-from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results.buckets import FiltersBucket, InternalFilters
 from protocol.messages.aggregations.results.single import (
@@ -34,7 +33,7 @@ def matching(scope: Scope, query: Any) -> Mask:
     """Which rows of the scope's table a query matches: bool, one per row of the table."""
     shard = scope.shard
     if scope.table is shard.index.root:
-        return execute(shard.index, query, now_millis=shard.now_millis, needs_scores=False).mask
+        return execute(shard.index, query, now_millis=shard.now_millis, needs_scores=False, bare=True).mask
     node = Context(shard.index, scope.table, shard.now_millis).compile(query)
     found: Matches = node.matches(ONE, False, {})
     return found.mask
@@ -84,12 +83,6 @@ class Global(SingleBucket):
 
     def collect(self, scope: Scope) -> Results:
         shard = scope.shard
-        if scope.owners is not None or scope.size != 1:
-            raise ElasticsearchException(
-                "aggregation_execution_exception",
-                f"Aggregation [{self.name}] cannot have a global sub-aggregation [{self.name}]. Global aggregations can only be defined "
-                "as top level aggregations",
-            )
         everything = execute(shard.index, None, now_millis=shard.now_millis, needs_scores=False, filters=shard.filters)
         return self.made(Scope.of(replace(shard, matches=everything)))
 

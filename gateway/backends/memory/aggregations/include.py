@@ -21,8 +21,8 @@ _PARTITION_SEED = 31
 Accepted = NDArray[np.bool_]
 
 
-def accepted_codes(body: dict[str, Any], source: Source, keys: Sequence[Any]) -> Accepted | None:
-    """Which of the keys may become buckets; None for all. Raises ElasticsearchException."""
+def accepted_codes(name: str, body: dict[str, Any], source: Source, keys: Sequence[Any]) -> Accepted | None:
+    """Which of the keys may become buckets of the aggregation ``name``; None for all. Raises ElasticsearchException."""
     include, exclude = body.get("include"), body.get("exclude")
     if isinstance(include, dict):
         if exclude is not None:
@@ -30,30 +30,30 @@ def accepted_codes(body: dict[str, Any], source: Source, keys: Sequence[Any]) ->
         return _partition(include, source, keys)
     accepted: Accepted | None = None
     if include is not None:
-        accepted = _chosen(include, source, keys)
+        accepted = _chosen(name, include, source, keys)
     if exclude is not None:
-        rejected = _chosen(exclude, source, keys)
+        rejected = _chosen(name, exclude, source, keys)
         accepted = ~rejected if accepted is None else accepted & ~rejected
     return accepted
 
 
-def _chosen(wanted: Any, source: Source, keys: Sequence[Any]) -> Accepted:
+def _chosen(name: str, wanted: Any, source: Source, keys: Sequence[Any]) -> Accepted:
     if isinstance(wanted, str):
         if source.kind != "keyword":
-            field = source.field.name if source.field is not None else ""
+            values, rest = ("", "") if source.kind == "ip" else ("numeric ", " used to filter numeric fields")
             raise illegal(
-                f"Aggregation [{field}] cannot support regular expression style include/exclude settings as they can only be applied "
-                "to string fields. Use an array of values for include/exclude clauses"
+                f"Aggregation [{name}] cannot support regular expression style include/exclude settings as they can only be applied "
+                f"to string fields. Use an array of {values}values for include/exclude clauses{rest}"
             )
         accepted = np.zeros(len(keys), np.bool_)
         accepted[TermDictionary(list(keys)).accepted(term_automaton(regexp_language(wanted), pattern=wanted))] = True
         return accepted
     if not isinstance(wanted, list):
         raise illegal(f"[include] and [exclude] take a regular expression or a list, not [{wanted}]")
-    values = {parse_value(source, value, 0) for value in wanted}
+    chosen = {parse_value(source, value, 0) for value in wanted}
     if source.kind == "ip":
-        values = {address_text(value) for value in values}
-    return np.fromiter((key in values for key in keys), np.bool_, len(keys))
+        chosen = {address_text(value) for value in chosen}
+    return np.fromiter((key in chosen for key in keys), np.bool_, len(keys))
 
 
 def _partition(include: dict[str, Any], source: Source, keys: Sequence[Any]) -> Accepted:

@@ -163,8 +163,7 @@ class WeightedAvg(Metric):
             raise illegal(f"[{self.name}] needs [value] and [weight]")
         if self.body.get("format") is not None:
             value_body = {**value_body, "format": self.body["format"]}
-        value = resolve(scope, value_body, self.kind, NUMERIC)
-        weight = resolve(scope, weight_body, self.kind, NUMERIC)
+        value, weight = (self._numbers(scope, body) for body in (value_body, weight_body))
         positions, values = value.values(scope)
         weights = self._weights(scope, weight)
         if positions is None:
@@ -176,6 +175,14 @@ class WeightedAvg(Metric):
         heaviness = sums(factors, owners, scope.size).tolist()
         common = self.common(value)
         return [results.InternalWeightedAvg(**common, sum=a, weight=b) for a, b in zip(totals, heaviness, strict=True)]
+
+    def _numbers(self, scope: Scope, body: dict[str, Any]) -> Source:
+        source = resolve(scope, body, self.kind)
+        if source.kind not in NUMERIC:
+            name = str(body["field"])
+            kind = name if source.field is None else source.field.type
+            raise illegal(f"Expected numeric type on field [{name}], but got [{kind}]")
+        return source
 
     def _weights(self, scope: Scope, weight: Source) -> Floats:
         """The weight of every row, NaN where it has none (it then does not count)."""

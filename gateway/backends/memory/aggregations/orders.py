@@ -61,7 +61,7 @@ def order_value(aggregations: Sequence[InternalAggregation], path: str) -> float
         name, _, metric = name.partition(".")
         found = _named(aggregations, name)
     if found is None:
-        raise invalid_path(path, name)
+        raise illegal(f"Invalid aggregation order path [{path}]. Cannot find aggregation named [{name}]")
     if rest:
         if not isinstance(found, InternalSingleBucket):
             raise illegal(
@@ -71,14 +71,6 @@ def order_value(aggregations: Sequence[InternalAggregation], path: str) -> float
             )
         return float(found.doc_count) if rest in ("_count", "doc_count") else order_value(found.aggregations, rest)
     return metric_value(found, metric)
-
-
-def invalid_path(path: str, name: str) -> ElasticsearchException:
-    return ElasticsearchException(
-        "aggregation_execution_exception",
-        f"Invalid aggregator order path [{path}]. The provided aggregation [{name}] either does not exist, or is a pipeline "
-        "aggregation and cannot be used to sort the buckets.",
-    )
 
 
 def _named(aggregations: Sequence[InternalAggregation], name: str) -> InternalAggregation | None:

@@ -46,16 +46,17 @@ _METRICS: Final = {
     "median_absolute_deviation": "MedianAbsoluteDeviation",
     "top_hits": "TopHits",
 }
-_SINGLE_BUCKETS: Final = {
+SINGLE_BUCKETS: Final = {
     "filter": "filter.Filter",
     "missing": "missing.Missing",
     "global": "global.Global",
     "nested": "nested.Nested",
     "reverse_nested": "nested.ReverseNested",
 }
+SINGLE_VALUES: Final = _METRICS.keys() - {"stats", "extended_stats", "percentiles", "percentile_ranks", "top_hits"}
 _NOT_MANY: Final = {
     **{kind: f"metrics.{name}" for kind, name in _METRICS.items()},
-    **{kind: f"bucket.{name}" for kind, name in _SINGLE_BUCKETS.items()},
+    **{kind: f"bucket.{name}" for kind, name in SINGLE_BUCKETS.items()},
     "composite": "bucket.composite.Composite",
 }
 """The kinds that are not "with many buckets" to pipelines, and the Java class that Elasticsearch names in its refusal."""
@@ -75,7 +76,8 @@ class Pipeline(NamedTuple):
         return [paths] if isinstance(paths, str) else list(paths)
 
 
-def _kind(definition: Mapping[str, Any]) -> str:
+def kind_of(definition: Mapping[str, Any]) -> str:
+    """The type of an aggregation of a request."""
     return next(key for key in definition if key not in ("aggs", "aggregations", "meta"))
 
 
@@ -86,7 +88,7 @@ def _below(definition: Mapping[str, Any]) -> Request:
 
 def _pipelines(request: Request) -> Iterator[Pipeline]:
     for name, definition in request.items():
-        kind = _kind(definition)
+        kind = kind_of(definition)
         if kind in PIPELINES:
             yield Pipeline(name, kind, definition[kind], definition.get("meta"))
 
@@ -128,7 +130,7 @@ def _check_path(definition: Mapping[str, Any], path: str, names: list[str]) -> N
         if last and (name.lower() == "_key" or name == "_count"):
             return
         below = _below(definition)
-        if name not in below or (_kind(below[name]) in PIPELINES and not last):
+        if name not in below or (kind_of(below[name]) in PIPELINES and not last):
             raise illegal(f"No aggregation [{name}] found for path [{path}]")
         definition = below[name]
 
@@ -163,7 +165,7 @@ def _well_formed(request: Any) -> bool:
 
 def _refuse(request: Request) -> None:
     for definition in request.values():
-        kind = _kind(definition)
+        kind = kind_of(definition)
         if kind in PIPELINES and kind not in _KINDS:
             raise illegal(f"aggregation [{kind}] is not supported")
         _refuse(_below(definition))
@@ -188,11 +190,11 @@ def _problem(it: Pipeline, request: Request) -> str | None:
     level, at = request, 0
     while True:
         definition = level.get(elements[at].name)
-        if definition is None or _kind(definition) in PIPELINES:
+        if definition is None or kind_of(definition) in PIPELINES:
             where = path if at == 0 else _shown_names(steps(elements[: at + 1]))
             return f"buckets_path aggregation does not exist for aggregation [{it.name}]: {where}"
-        kind = _kind(definition)
-        many, one = kind not in _NOT_MANY, kind in _SINGLE_BUCKETS
+        kind = kind_of(definition)
+        many, one = kind not in _NOT_MANY, kind in SINGLE_BUCKETS
         if at + 1 == len(elements) or not ((many and elements[at].names_a_bucket) or (one and _below(definition))):
             break
         level, at = _below(definition), at + 1
@@ -243,7 +245,7 @@ def _inside(below: Request, result: InternalAggregation) -> InternalAggregation:
 
 
 def _has_pipelines(request: Request) -> bool:
-    return any(_kind(definition) in PIPELINES or _has_pipelines(_below(definition)) for definition in request.values())
+    return any(kind_of(definition) in PIPELINES or _has_pipelines(_below(definition)) for definition in request.values())
 
 
 def _collected(it: Pipeline, results: Results) -> Collected:

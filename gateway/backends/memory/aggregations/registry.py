@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.backends.memory.aggregations import composite, filters, histograms, metrics, ranges, terms, top_hits
-from gateway.backends.memory.aggregations.orders import invalid_path, is_metric
+from gateway.backends.memory.aggregations.order_paths import check_order
 from gateway.backends.memory.aggregations.pipelines import PIPELINES
 from gateway.backends.memory.aggregations.scope import Aggregator, illegal
 from protocol.errors import ElasticsearchException
@@ -44,10 +44,24 @@ _BUCKETS: Final[Mapping[str, _Bucket]] = {
 }
 
 SUPPORTED: Final = frozenset({*_METRICS, *_BUCKETS, "top_hits"})
+_FACTORIES: Final = {
+    "terms": "TermsAggregatorFactory",
+    "histogram": "HistogramAggregatorFactory",
+    "date_histogram": "DateHistogramAggregatorFactory",
+    "range": "RangeAggregatorFactory",
+    "date_range": "DateRangeAggregatorFactory",
+    "ip_range": "BinaryRangeAggregatorFactory",
+    "filters": "FiltersAggregatorFactory",
+    "missing": "MissingAggregatorFactory",
+    "global": "GlobalAggregatorFactory",
+    "reverse_nested": "ReverseNestedAggregatorFactory",
+    "composite": "CompositeAggregationFactory",
+}
+"""What composite cannot stand in, by the Java class that Elasticsearch names in its refusal."""
 _NOT_PARAMETERS: Final = frozenset({"aggs", "aggregations", "meta"})
 
 
-def build(request: Mapping[str, Any], *, top: bool = True) -> list[Aggregator]:
+def build(request: Mapping[str, Any]) -> list[Aggregator]:
     """The aggregators of a request's ``aggs``. Pipelines are left out.
 
     Raises ElasticsearchException: ``parsing_exception`` for a malformed request, ``illegal_argument_exception`` for a kind that is not
@@ -68,13 +82,21 @@ def build(request: Mapping[str, Any], *, top: bool = True) -> list[Aggregator]:
             )
             raise ElasticsearchException("parsing_exception", reason, status=400)
         if kinds[0] not in PIPELINES:
-            found.append(_build(name, kinds[0], definition, top))
+            found.append(_build(name, kinds[0], definition))
     return found
 
 
-def _build(name: str, kind: str, definition: Mapping[str, Any], top: bool) -> Aggregator:
+def _build(name: str, kind: str, definition: Mapping[str, Any]) -> Aggregator:
     body, meta = definition[kind], definition.get("meta")
     below = definition.get("aggs") or definition.get("aggregations") or {}
+    for sub, inner in below.items():
+        if isinstance(inner, Mapping) and "global" in inner and kind in _BUCKETS:
+            raise illegal(
+                f"Aggregation [{name}] cannot have a global sub-aggregation [{sub}]. Global aggregations can only be defined as top level "
+                "aggregations"
+            )
+        if isinstance(inner, Mapping) and "composite" in inner and kind in _FACTORIES:
+            raise illegal(f"[composite] aggregation cannot be used with a parent aggregation of type: [{_FACTORIES[kind]}]")
     if isinstance(body, Mapping) and body.get("script") is not None:
         raise illegal(f"[script] of aggregation [{kind}] is not supported")
     if kind in _METRICS or kind == "top_hits":
@@ -87,24 +109,14 @@ def _build(name: str, kind: str, definition: Mapping[str, Any], top: bool) -> Ag
         return top_hits.TopHits(name, meta, body) if kind == "top_hits" else _METRICS[kind](name, meta, kind, body)
     if kind not in _BUCKETS:
         raise illegal(f"aggregation [{kind}] is not supported")
-    if kind == "global" and not top:
-        raise ElasticsearchException(
-            "aggregation_execution_exception",
-            f"Aggregation [{name}] cannot have a global sub-aggregation [{name}]. Global aggregations can only be defined as top level "
-            "aggregations",
-        )
-    subs = build(below, top=False)
+    subs = build(below)
     try:
         made = _BUCKETS[kind](name, meta, body, subs)
     except (TypeError, ValueError, AttributeError) as error:
         # Over the wire values have their types; a request in JSON need not.
         raise ElasticsearchException("parsing_exception", f"[{kind}] failed to parse [{name}]: {error}", status=400) from None
     if isinstance(made, (terms.Terms, histograms.Histogram, histograms.DateHistogram)):
-        names = {sub.name for sub in subs}
-        for element in made.order:
-            head = element.key.partition(">")[0]
-            if is_metric(element) and not {head, head.partition(".")[0], head.partition("[")[0]} & names:
-                raise invalid_path(element.key, head.partition(".")[0])
+        check_order(made.order, below)
     return made
 
 

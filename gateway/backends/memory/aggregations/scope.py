@@ -24,8 +24,18 @@ MAX_BUCKETS: Final = 65_536
 """``search.max_buckets``: the most buckets that one search may make."""
 
 
-def illegal(reason: str) -> ElasticsearchException:
-    return ElasticsearchException("illegal_argument_exception", reason, status=400)
+def illegal(reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
+    return ElasticsearchException("illegal_argument_exception", reason, cause, status=400)
+
+
+def too_many_buckets(what: str, limit: int) -> ElasticsearchException:
+    return ElasticsearchException(
+        "too_many_buckets_exception",
+        f"Trying to create too many buckets. {what}. This limit can be set by changing the [search.max_buckets] cluster level setting.",
+        status=400,
+        metadata={"es.max_buckets": [str(limit)]},
+        details={"max_buckets": limit},
+    )
 
 
 class BucketLimit:
@@ -39,14 +49,8 @@ class BucketLimit:
         """Raises ElasticsearchException (``too_many_buckets_exception``)."""
         self._count += buckets
         if self._count > self._limit:
-            raise ElasticsearchException(
-                "too_many_buckets_exception",
-                f"Trying to create too many buckets. Must be less than or equal to: [{self._limit}] but this number of buckets was "
-                "exceeded. This limit can be set by changing the [search.max_buckets] cluster level setting.",
-                status=400,
-                metadata={"es.max_buckets": [str(self._limit)]},
-                details={"max_buckets": self._limit},
-            )
+            what = f"Must be less than or equal to: [{self._limit}] but this number of buckets was exceeded"
+            raise too_many_buckets(what, self._limit)
 
 
 @dataclass(frozen=True, slots=True)

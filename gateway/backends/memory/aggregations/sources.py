@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from gateway.backends.memory.aggregations.scope import Scope, illegal
 from gateway.backends.memory.columns import Column
 from gateway.backends.memory.mapping import FieldType
+from gateway.backends.memory.refusals import text_fielddata
 from gateway.backends.memory.values import MalformedValueError, address_text, parse_address
 from gateway.dates.date_format import DateFormat
 from gateway.dates.zones import Zone, zone
+from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DateTime, Decimal, DocValueFormat, Ip, Raw, Resolution
 
 NUMERIC: Final = frozenset({"long", "double", "date", "boolean"})
@@ -116,12 +118,7 @@ def resolve(scope: Scope, body: dict[str, Any], aggregation: str, supported: fro
     if field is None:
         return _unmapped(scope, body, supported)
     if field.is_text:
-        raise illegal(
-            f"Fielddata is disabled on [{name}] in [{scope.shard.index.name}]. Text fields are not optimised for operations that "
-            "require per-document field data like aggregations and sorting, so these operations are disabled by default. Please use a "
-            f"keyword field instead. Alternatively, set fielddata=true on [{name}] in order to load field data by uninverting the "
-            "inverted index. Note that this can use significant memory."
-        )
+        raise text_fielddata(name, scope.shard.index.qualified_name)
     kind = kind_of(field)
     if kind is None or kind not in supported:
         raise illegal(f"Field [{name}] of type [{field.type}] is not supported for aggregation [{aggregation}]")
@@ -139,7 +136,7 @@ def resolve(scope: Scope, body: dict[str, Any], aggregation: str, supported: fro
 
 def _index_source(scope: Scope) -> Source:
     rows = scope.table.rows
-    column = Column(rows, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32), terms=[scope.shard.index.name])
+    column = Column(rows, np.arange(rows, dtype=np.int32), np.zeros(rows, np.int32), terms=[scope.shard.index.qualified_name])
     return Source("keyword", RAW, column, None)
 
 
@@ -181,6 +178,10 @@ def format_of(field: FieldType | None, kind: str, body: dict[str, Any]) -> DocVa
         return DateTime(
             pattern=chosen, time_zone=zone_id, resolution=Resolution.NANOSECONDS if nanos else Resolution.MILLISECONDS
         )
+    if pattern is not None and kind in ("keyword", "ip", "boolean"):
+        kind = kind if field is None else field.type
+        name = "" if field is None else field.name
+        raise illegal(f"Field [{name}] of type [{kind}] does not support custom formats")
     if kind in ("long", "double"):
         return Decimal(pattern=str(pattern)) if pattern is not None else RAW
     if kind == "boolean":
@@ -212,7 +213,7 @@ def parse_value(source: Source, value: Any, now_millis: int, round_up: bool = Fa
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise illegal(f'For input string: "{value}"') from None
+        raise ElasticsearchException("number_format_exception", f'For input string: "{value}"', status=400) from None
     return number if source.kind == "double" else int(number)
 
 

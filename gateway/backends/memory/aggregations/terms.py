@@ -107,7 +107,7 @@ class Terms(Aggregator):
         owners = scope.owners_at(values.positions)
         pair_of_value = values.codes if owners is None else owners * cardinality + values.codes
         found = self._count(pair_of_value, scope.size, cardinality)
-        accepted = accepted_codes(self.body, source, values.keys)
+        accepted = accepted_codes(self.name, self.body, source, values.keys)
         if self.min_doc_count == 0 and values.keys:
             found = self._with_zeros(found, scope.size, cardinality)
             if scope.shard.filters:

@@ -16,7 +16,7 @@ from gateway.backends.memory.queries import (  # noqa: F401 - each module declar
     simple_query_string,
     term_level,
 )
-from gateway.backends.memory.queries.compiler import Context, supported
+from gateway.backends.memory.queries.compiler import Context, RewriteError, supported
 from gateway.backends.memory.queries.nodes import ONE, Names, Node
 from gateway.backends.memory.values import MalformedValueError
 from protocol.errors import ElasticsearchException
@@ -26,20 +26,23 @@ __all__ = ["compile_query", "execute", "supported"]
 _UNWRAPPED = frozenset({"query_shard_exception", "parsing_exception"})
 
 
-def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: int) -> Node:
+def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: int, bare: bool = False) -> Node:
     """The executable tree of a query; None means match_all.
 
-    Raises ElasticsearchException: ``parsing_exception`` for a malformed or unknown query, else ``query_shard_exception`` with the reason
-    as its cause, as a shard throws them.
+    Raises ElasticsearchException: ``parsing_exception`` for a malformed or unknown query, what fails when a query is rewritten as it is,
+    else ``query_shard_exception`` with the reason as its cause, as a shard throws them. ``bare``: the cause alone, as it is within an
+    aggregation.
     """
     context = Context(index, index.root, now_millis)
     try:
         return context.everything() if query is None else context.compile(query)
     except MalformedValueError as error:
         cause = ElasticsearchException(error.type, error.reason, status=400)
+        if bare:
+            raise cause from None
         raise context.refused(f"failed to create query: {error.reason}", cause) from None
     except ElasticsearchException as error:
-        if error.type in _UNWRAPPED:
+        if bare or isinstance(error, RewriteError) or error.type in _UNWRAPPED:
             raise
         raise context.refused(f"failed to create query: {error.reason}", error) from None
     except RecursionError:
@@ -53,13 +56,14 @@ def execute(
     now_millis: int,
     needs_scores: bool = True,
     filters: tuple[dict[str, Any], ...] = (),
+    bare: bool = False,
 ) -> Matches:
     """The live documents of an index that a query matches, with scores where ``needs_scores``.
 
     ``filters`` are further queries that must match as well and do not count in scores (document-level security, aliases). The result's
     ``named`` has what each named query of ``query`` matched. Raises ElasticsearchException as `compile_query`.
     """
-    node = compile_query(index, query, now_millis=now_millis)
+    node = compile_query(index, query, now_millis=now_millis, bare=bare)
     narrowing = [compile_query(index, filter_, now_millis=now_millis) for filter_ in filters]
     names: Names = {}
     found = node.matches(ONE, needs_scores, names)

@@ -43,6 +43,10 @@ def illegal(reason: str) -> ElasticsearchException:
     return ElasticsearchException("illegal_argument_exception", reason, status=400)
 
 
+class RewriteError(ElasticsearchException):
+    """A query that fails while Elasticsearch rewrites it, before it is made: no exception of the shard is put around it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a query is compiled: an index, the table of the nested level it stands in, and the time that ``now`` is."""
@@ -120,7 +124,7 @@ class Context:
 
     def refused(self, reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
         """A query_shard_exception of this index."""
-        metadata = {"es.index": [self.index.name], "es.index_uuid": [self.index.uuid]}
+        metadata = {"es.index": [self.index.qualified_name], "es.index_uuid": [self.index.uuid]}
         return ElasticsearchException("query_shard_exception", reason, cause=cause, status=400, metadata=metadata)
 
 

@@ -13,6 +13,7 @@ import orjson
 from gateway.backends.memory.queries.compiler import MAX_CLAUSES, Context, clauses, flag, illegal, number, parsing, query
 from gateway.backends.memory.queries.minimum import minimum_should_match
 from gateway.backends.memory.queries.nodes import Bool, Boosting, Constant, DisMax, Nested, Node
+from protocol.errors import ElasticsearchException
 
 
 @query("match_all")
@@ -94,7 +95,8 @@ def nested(context: Context, params: dict[str, Any]) -> Node:
     except KeyError:
         if flag(params, "ignore_unmapped", False):
             return context.nothing()
-        raise context.refused(f"[nested] failed to find nested object under path [{path}]") from None
+        reason = f"[nested] failed to find nested object under path [{path}]"
+        raise ElasticsearchException("illegal_state_exception", reason, status=500) from None
     outer = table.parent
     while outer is not None and outer is not context.table:
         outer = outer.parent

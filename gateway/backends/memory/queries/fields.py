@@ -7,22 +7,26 @@ from typing import Any, Final
 
 import numpy as np
 
+from gateway.authorization.patterns import simple_match
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries.bounds import Bounds, range_node
-from gateway.backends.memory.queries.compiler import Context, illegal
+from gateway.backends.memory.queries.compiler import Context, RewriteError, illegal
 from gateway.backends.memory.queries.nodes import Bool, Constant, Node
 from gateway.backends.memory.queries.query_values import boolean, stored_number
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
 from gateway.backends.memory.values import normalizer, parse_address, text_of
+from protocol.errors import ElasticsearchException
 
 _UNSUPPORTED_METADATA: Final = frozenset(
-    {"_doc_count", "_field_names", "_ignored", "_ignored_source", "_nested_path", "_seq_no", "_source", "_tier", "_version"}
+    {"_doc_count", "_field_names", "_ignored", "_ignored_source", "_nested_path", "_seq_no", "_tier", "_version"}
 )
 
 
-def check_metadata(name: str) -> None:
+def check_metadata(context: Context, name: str) -> None:
     """Refuses metadata fields that are not searchable here."""
+    if name == "_source":
+        raise context.refused("The _source field is not searchable")
     if name in _UNSUPPORTED_METADATA:
         raise illegal(f"Field [{name}] is not supported in queries of the in-memory cluster")
 
@@ -36,11 +40,22 @@ def check_searchable(field: FieldType) -> None:
 
 
 def index_matches(context: Context, value: str, ignore_case: bool = False) -> Node:
-    """``_index``: all documents or none."""
-    names = {context.index.name, *context.index.aliases}
+    """``_index``: all documents or none. The value is a pattern of an index or alias, after that of a cluster if the search came
+    from another (``SearchIndexNameMatcher``)."""
     if ignore_case:
-        names, value = {name.lower() for name in names}, value.lower()
-    return context.everything() if value in names else context.nothing()
+        value = value.lower()
+    alias, pattern = context.index.cluster_alias, value
+    if ":" in value:
+        cluster, _, pattern = value.partition(":")
+        if not cluster:
+            raise RewriteError(
+                "illegal_argument_exception", f"index name [{value}] is invalid because the remote part is empty", status=400
+            )
+        here = alias is not None and simple_match(cluster, alias)
+    else:
+        here = alias is None
+    found = here and any(simple_match(pattern, name) for name in (context.index.name, *context.index.aliases))
+    return context.everything() if found else context.nothing()
 
 
 def ids_node(context: Context, values: Sequence[Any]) -> Node:
@@ -106,6 +121,8 @@ def _address(context: Context, field: FieldType, text: str) -> Node:
 def cidr_bounds(text: str) -> Bounds:
     """The first and the last address of a network as ``10.0.0.0/8``. Raises ElasticsearchException, MalformedValueError."""
     address, _, length = text.partition("/")
+    if not length.lstrip("+-").isdecimal():
+        raise ElasticsearchException("number_format_exception", f'For input string: "{length}"', status=400)
     key = parse_address(address)
     width = 32 if ":" not in address else 128
     if not (length.isascii() and length.isdigit() and int(length) <= width):

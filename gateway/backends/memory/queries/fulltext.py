@@ -20,7 +20,7 @@ def _match(context: Context, kind: str, mode: Mode, name: str, params: dict[str,
         return ids_node(context, [params["query"]])
     if name == "_index":
         return index_matches(context, text_of(params["query"]))
-    check_metadata(name)
+    check_metadata(context, name)
     return with_minimum(
         match_node(context, context.field(name), params["query"], mode, options), params.get("minimum_should_match")
     )

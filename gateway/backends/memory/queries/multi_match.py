@@ -51,7 +51,7 @@ def resolve_fields(context: Context, fields: Any) -> tuple[Boosts, bool]:
         boost = np.float32(1 if weight is None else number(weight, "multi_match", "fields"))
         names = [*context.names(pattern)] if "*" in pattern else [pattern]
         for name in names:
-            check_metadata(name)
+            check_metadata(context, name)
             if context.field(name) is not None:
                 found[name] = np.float32(found.get(name, ONE) * boost)
     if len(found) > MAX_CLAUSES:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.queries.compiler import Context, field_query, flag, illegal, parsing, whole
-from gateway.backends.memory.queries.fields import check_metadata, check_searchable, wrong_type
+from gateway.backends.memory.queries.fields import check_metadata, check_searchable, index_matches, wrong_type
 from gateway.backends.memory.queries.nodes import ONE, Bool, Boost, Node
 from gateway.backends.memory.queries.regexp import parse_flags, regexp_language, term_automaton
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
@@ -188,21 +188,14 @@ def _constant(context: Context, field: FieldType, language: Language) -> Node:
     return context.everything() if accepted[0] else context.nothing()
 
 
-def _metadata(context: Context, name: str, kind: str, language: Language) -> Node | None:
-    """The answer of ``_index`` and ``_id``, or None for other fields."""
-    if name == "_index":
-        names = sorted({context.index.name, *context.index.aliases})
-        automaton = Automaton(language)
-        for each in names:
-            codes = np.array([ord(letter) for letter in each], np.uint32)
-            if automaton.accepts(codes, np.zeros(1, np.int64), np.array([len(codes)]))[0]:
-                return context.everything()
-        return context.nothing()
-    if name == "_id":
-        raise context.refused(
-            f"Can only use {kind} queries on keyword, text and wildcard fields - not on [_id] which is of type [_id]"
-        )
-    check_metadata(name)
+def _metadata(context: Context, name: str, kind: str, pattern: str, ignore_case: bool) -> Node | None:
+    """The answer of ``_index`` and ``_id``, or None for other fields. ``pattern`` is what an index's name matches."""
+    if name == "_index" and kind != "regexp":
+        return index_matches(context, pattern, ignore_case)
+    if name in ("_id", "_index", "_source"):
+        fields = "keyword and text" if kind == "regexp" else "keyword, text and wildcard"
+        raise context.refused(f"Can only use {kind} queries on {fields} fields - not on [{name}] which is of type [{name}]")
+    check_metadata(context, name)
     return None
 
 
@@ -210,7 +203,7 @@ def _metadata(context: Context, name: str, kind: str, language: Language) -> Nod
 def prefix(context: Context, name: str, params: dict[str, Any]) -> Node:
     check_rewrite(params)
     value, ignore_case = text_of(params["value"]), flag(params, "case_insensitive", False)
-    answer = _metadata(context, name, "prefix", concat([literal(value, ignore_case), ANY_WORD]))
+    answer = _metadata(context, name, "prefix", f"{value}*", ignore_case)
     if answer is not None:
         return answer
     field = context.field(name)
@@ -221,7 +214,7 @@ def prefix(context: Context, name: str, params: dict[str, Any]) -> Node:
 def wildcard(context: Context, name: str, params: dict[str, Any]) -> Node:
     check_rewrite(params)
     value, ignore_case = text_of(params["value"]), flag(params, "case_insensitive", False)
-    answer = _metadata(context, name, "wildcard", parse_wildcard(value, ignore_case))
+    answer = _metadata(context, name, "wildcard", value, ignore_case)
     if answer is not None:
         return answer
     field = context.field(name)
@@ -234,7 +227,7 @@ def regexp(context: Context, name: str, params: dict[str, Any]) -> Node:
     value, ignore_case = text_of(params["value"]), flag(params, "case_insensitive", False)
     flags = str(params.get("flags", "ALL"))
     states = whole(params, "max_determinized_states", MAX_STATES)
-    answer = _metadata(context, name, "regexp", regexp_language(value, parse_flags(flags), ignore_case))
+    answer = _metadata(context, name, "regexp", value, ignore_case)
     if answer is not None:
         return answer
     field = context.field(name)
@@ -250,7 +243,9 @@ def fuzzy(context: Context, name: str, params: dict[str, Any]) -> Node:
         raise illegal(f"[rewrite] [{rewrite}] is not supported by the in-memory cluster")
     if isinstance(params["value"], dict | list):
         raise parsing("[fuzzy] query does not support arrays or objects as value")
-    check_metadata(name)
+    if name in ("_id", "_index", "_source"):
+        raise illegal(f"Can only use fuzzy queries on keyword and text fields - not on [{name}] which is of type [{name}]")
+    check_metadata(context, name)
     field = context.field(name)
     if field is None:
         return context.nothing()

@@ -9,7 +9,7 @@ from gateway.backends.memory import analysis
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.queries.bounds import Bounds, range_node
 from gateway.backends.memory.queries.compiler import Context
-from gateway.backends.memory.queries.fields import check_searchable, exists_node
+from gateway.backends.memory.queries.fields import check_searchable, exists_node, index_matches
 from gateway.backends.memory.queries.lucene_syntax import Token
 from gateway.backends.memory.queries.matching import MatchOptions
 from gateway.backends.memory.queries.multi_match import Boosts, combined
@@ -90,6 +90,8 @@ class Leaves:
             found = self._context.field(field)
             if found is not None and found.is_date and self._settings.time_zone is not None:
                 return self._between(field, text, text, True, True)
+        if field == "_index":
+            return index_matches(self._context, text)
         boosts = self._fields(field)
         if not boosts:
             return self._context.nothing()
@@ -100,6 +102,8 @@ class Leaves:
         """A quoted text."""
         if field == "_exists_":
             return self._exists(text)
+        if field == "_index":
+            return index_matches(self._context, text)
         boosts = self._fields(field, quoted=True)
         if not boosts:
             return self._context.nothing()

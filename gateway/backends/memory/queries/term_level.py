@@ -28,7 +28,7 @@ def term(context: Context, name: str, params: dict[str, Any]) -> Node:
         return ids_node(context, [value])
     if name == "_index":
         return index_matches(context, text_of(value), ignore_case)
-    check_metadata(name)
+    check_metadata(context, name)
     field = context.field(name)
     if field is None:
         return context.nothing()
@@ -59,7 +59,7 @@ def terms(context: Context, params: dict[str, Any]) -> Node:
         return ids_node(context, values)
     if name == "_index":
         return Constant(Bool(context.size, should=[index_matches(context, text_of(value)) for value in values]))
-    check_metadata(name)
+    check_metadata(context, name)
     field = context.field(name)
     return context.nothing() if field is None or not values else terms_node(context, field, values)
 
@@ -71,7 +71,7 @@ def exists(context: Context, params: dict[str, Any]) -> Node:
         raise illegal("field name is null or empty")
     if name in ("_id", "_index"):
         return context.everything()
-    check_metadata(name)
+    check_metadata(context, name)
     found = context.field(name)
     if found is not None:
         return exists_node(context, [found])

@@ -229,11 +229,6 @@ def test_what_a_query_finds(query: dict[str, Any], expected: list[int]) -> None:
         ),
         ({"term": {"ip": "x"}}, "failed to create query: 'x' is not an IP string literal.", "illegal_argument_exception"),
         (
-            {"range": {"d": {"gte": "x"}}},
-            "failed to create query: failed to parse date field [x] with format [strict_date_optional_time||epoch_millis]",
-            "parse_exception",
-        ),
-        (
             {"range": {"c": {"gte": "x"}}},
             "failed to create query: Field [c] of type [constant_keyword] does not support range queries",
             "illegal_argument_exception",
@@ -276,8 +271,8 @@ def test_what_a_query_finds(query: dict[str, Any], expected: list[int]) -> None:
         ({"match": {"t": {"query": "x", "analyzer": "nope"}}}, "[match] analyzer [nope] not found", None),
         (
             {"nested": {"path": "nope", "query": {"match_all": {}}}},
-            "[nested] failed to find nested object under path [nope]",
-            None,
+            "failed to create query: [nested] failed to find nested object under path [nope]",
+            "illegal_state_exception",
         ),
         ({"regexp": {"k": "(a"}}, "failed to create query: expected ')' at position 2", "illegal_argument_exception"),
         (
@@ -295,6 +290,37 @@ def test_a_value_that_a_field_cannot_take_is_a_shards_error(query: dict[str, Any
     assert (error.reason or "").startswith(reason)
     assert (error.cause.type if error.cause else None) == cause
     assert error.metadata == {"es.index": ["types"], "es.index_uuid": [index().uuid]}
+
+
+@pytest.mark.parametrize(
+    ("query", "type_", "reason", "cause"),
+    [
+        (
+            {"range": {"d": {"gte": "x"}}},
+            "parse_exception",
+            "failed to parse date field [x] with format [strict_date_optional_time||epoch_millis]: [failed to parse date field [x] with "
+            "format [strict_date_optional_time||epoch_millis]]",
+            "illegal_argument_exception",
+        ),
+        (
+            {"bool": {"filter": [{"range": {"d": {"lt": "now+1x"}}}]}},
+            "parse_exception",
+            "unit [x] not supported for date math [+1x]",
+            None,
+        ),
+        (
+            {"term": {"_index": ":types"}},
+            "illegal_argument_exception",
+            "index name [:types] is invalid because the remote part is empty",
+            None,
+        ),
+    ],
+)
+def test_what_fails_in_rewriting_is_shown_bare(query: dict[str, Any], type_: str, reason: str, cause: str | None) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        rows(query)
+    error = caught.value
+    assert (error.type, error.reason, error.cause.type if error.cause else None) == (type_, reason, cause)
 
 
 @pytest.mark.parametrize(

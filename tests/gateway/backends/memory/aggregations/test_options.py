@@ -141,7 +141,7 @@ def test_terms_of_hidden_documents_do_not_show() -> None:
         ({"x": {"terms": {"field": "_id"}}}, "illegal_argument_exception", "Fielddata access on the _id field is disallowed"),
         ({"x": {"geo_centroid": {"field": "team"}}}, "illegal_argument_exception", "aggregation [geo_centroid] is not supported"),
         ({"x": {"terms": {"field": "age", "include": "1.*"}}}, "illegal_argument_exception", "cannot support regular expression"),
-        ({"x": {"terms": {"field": "team", "order": {"n": "asc"}}}}, "aggregation_execution_exception", "Invalid aggregator order"),
+        ({"x": {"terms": {"field": "team", "order": {"n": "asc"}}}}, "invalid_path", "Invalid aggregation order path [n]."),
         ({"x": {"terms": {"field": "team", "size": 0}}}, "illegal_argument_exception", "[size] must be greater than 0"),
         ({"x": {"histogram": {"field": "age", "interval": 0}}}, "illegal_argument_exception", "[interval] must be >0"),
         ({"x": {}}, "parsing_exception", "Missing definition for aggregation [x]"),
