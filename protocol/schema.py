@@ -17,7 +17,8 @@ in the annotation: ``Annotated[int, Codec(read, write)]``.
 ``wire(since=FEATURE)`` leaves the field out for transport versions without the feature, ``wire(until=FEATURE)`` for those with
 it, and ``wire(when=condition)`` where the condition, given the message as read so far, is false; it then has its default.
 
-Plans are compiled once per class, on first use. A class whose body is polymorphic overrides ``read`` and ``write``.
+The functions that read and write a class are compiled once, on first use (:mod:`protocol.schema_compiler`). A class whose body is
+polymorphic overrides ``read`` and ``write``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args, get_origin
 
 from protocol.errors import WireError
-from protocol.versions import Feature, TransportVersion
+from protocol.schema_compiler import Form, ReadMessage, Step, WriteMessage, compile_reader, compile_writer
+from protocol.versions import V_8_19, Feature, TransportVersion
 from protocol.wire import Reader, Writer
 
 T = TypeVar("T")
@@ -42,6 +44,10 @@ class Codec(Generic[T]):
 
     read: Callable[[Reader], T]
     write: Callable[[Writer, T], None]
+    form: Form | None = None
+    """What the codec does, where that is one of the frequent forms; ``read`` and ``write`` say the same."""
+    parts: tuple[Any, ...] = ()
+    """The codecs of a form's parts; for Form.MESSAGE its class."""
 
 
 String = Annotated[str, Codec(Reader.string, Writer.string)]
@@ -120,45 +126,45 @@ class _Step:
         )
 
 
-_When = Callable[[Any], bool]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Plan:
-    """A class's fields for the versions that agree about all its gates."""
+    """How a class is read and written for the versions that agree about all its gates."""
 
-    reads: tuple[tuple[str, Callable[[Reader], Any] | None, _When | None, Callable[[], Any]], ...]
-    writes: tuple[tuple[str, Callable[[Writer, Any], None], _When | None], ...]
+    __slots__ = ("read", "write")
 
-    @classmethod
-    def of(cls, steps: tuple[_Step, ...], version: TransportVersion) -> _Plan:
-        known = [(step, step.known_to(version), step.presence.when if step.presence else None) for step in steps]
-        return cls(
-            tuple((step.name, step.codec.read if there else None, when, step.default) for step, there, when in known),
-            tuple((step.name, step.codec.write, when) for step, there, when in known if there),
-        )
+    def __init__(self, kind: type[Message], steps: tuple[_Step, ...], version: TransportVersion) -> None:
+        known = [
+            Step(
+                step.name,
+                step.codec if step.known_to(version) else None,
+                step.presence.when if step.presence else None,
+                step.default,
+            )
+            for step in steps
+        ]
+        self.read: ReadMessage = compile_reader(kind, known, vars(Message)["read"].__func__)
+        self.write: WriteMessage = compile_writer(kind, known, Message.write)
 
 
 class _Plans:
     """The plans of one class, by what a version says to the class's gates: there are few, whatever versions others make up."""
 
-    __slots__ = ("_gates", "_made", "_only", "_steps")
+    __slots__ = ("_gates", "_kind", "_made", "_steps", "only")
 
-    def __init__(self, steps: tuple[_Step, ...]) -> None:
+    def __init__(self, kind: type[Message], steps: tuple[_Step, ...]) -> None:
+        self._kind = kind
         self._steps = steps
         self._gates = tuple(gate for step in steps for gate in step.gates())
         self._made: dict[tuple[bool, ...], _Plan] = {}
-        self._only: _Plan | None = None
+        self.only: _Plan | None = None if self._gates else _Plan(kind, steps, V_8_19)
+        """The plan for every version, where there are no gates."""
 
     def plan(self, version: TransportVersion) -> _Plan:
-        if self._only is not None:
-            return self._only
+        if self.only is not None:
+            return self.only
         place = tuple(version.supports(gate) for gate in self._gates)
         plan = self._made.get(place)
         if plan is None:
-            plan = self._made[place] = _Plan.of(self._steps, version)
-            if not place:
-                self._only = plan
+            plan = self._made[place] = _Plan(self._kind, self._steps, version)
         return plan
 
 
@@ -171,12 +177,15 @@ class Message:
 
     _named: ClassVar[dict[str, type[Message]]] = {}
     _plans: ClassVar[_Plans | None] = None
+    _overrides: ClassVar[frozenset[str]] = frozenset()
+    """Which of ``read`` and ``write`` the class, or one above it, has of its own."""
 
     def __init_subclass__(cls, *, name: str | None = None, names: bool = False, **rest: Any) -> None:
         """``names=True`` starts a family of named messages; ``name`` puts the class into the nearest family above it."""
         super().__init_subclass__(**rest)
         dataclasses.dataclass(kw_only=True)(cls)
         cls._plans = None
+        cls._overrides |= {"read", "write"} & vars(cls).keys()
         if names:
             cls._named = {}
         if name is not None:
@@ -190,32 +199,32 @@ class Message:
         plans = cls._plans
         if plans is None:
             hints = typing.get_type_hints(cls, include_extras=True)
-            plans = cls._plans = _Plans(
-                tuple(
-                    _step(field, hints[field.name])
-                    for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-                )
+            steps = tuple(
+                _step(field, hints[field.name])
+                for field in dataclasses.fields(cls)  # type: ignore[arg-type]
             )
+            plans = cls._plans = _Plans(cls, steps)
+            if plans.only is not None:
+                cls._shorten(plans.only)
         return plans.plan(version)
+
+    @classmethod
+    def _shorten(cls, plan: _Plan) -> None:
+        """Put the compiled functions where the next call finds them without asking for a plan."""
+        if "read" not in cls._overrides:
+            cls.read = classmethod(plan.read)  # type: ignore[method-assign, assignment]
+        if "write" not in cls._overrides:
+            cls.write = plan.write  # type: ignore[method-assign, assignment]
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take the message off the reader. Raises WireError and nothing else."""
-        reader.enter()
-        message = cls.__new__(cls)
-        for name, read, when, default in cls._plan(reader.version).reads:
-            if read is not None and (when is None or when(message)):
-                setattr(message, name, read(reader))
-            else:
-                setattr(message, name, default())
-        reader.leave()
+        message: Self = cls._plan(reader.version).read(cls, reader)
         return message
 
     def write(self, writer: Writer) -> None:
         """Put the message at the end of the writer."""
-        for name, write, when in self._plan(writer.version).writes:
-            if when is None or when(self):
-                write(writer, getattr(self, name))
+        self._plan(writer.version).write(self, writer)
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview, version: TransportVersion) -> Self:
@@ -245,7 +254,7 @@ def codec_of(annotation: Any) -> Codec[Any]:
     if annotation in _BARE:
         return _BARE[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Message):
-        return Codec(annotation.read, lambda writer, value: value.write(writer))
+        return Codec(annotation.read, lambda writer, value: value.write(writer), Form.MESSAGE, (annotation,))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return enum_codec(annotation)
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -266,7 +275,7 @@ def optional(inner: Codec[T]) -> Codec[T | None]:
         if value is not None:
             inner.write(writer, value)
 
-    return Codec(lambda reader: inner.read(reader) if reader.boolean() else None, write)
+    return Codec(lambda reader: inner.read(reader) if reader.boolean() else None, write, Form.OPTIONAL, (inner,))
 
 
 def enum_codec(kind: type[Enum], number: Codec[int] | None = None) -> Codec[Any]:
@@ -281,7 +290,7 @@ def enum_codec(kind: type[Enum], number: Codec[int] | None = None) -> Codec[Any]
         except KeyError:
             raise WireError(f"unknown {kind.__name__} [{value}]") from None
 
-    return Codec(read, lambda writer, value: number.write(writer, value.value))
+    return Codec(read, lambda writer, value: number.write(writer, value.value), Form.ENUM, (number,))
 
 
 def _list(inner: Codec[Any]) -> Codec[list[Any]]:
@@ -292,7 +301,7 @@ def _list(inner: Codec[Any]) -> Codec[list[Any]]:
         for value in values:
             put(writer, value)
 
-    return Codec(lambda reader: [inner.read(reader) for _ in range(reader.size())], write)
+    return Codec(lambda reader: [inner.read(reader) for _ in range(reader.size())], write, Form.LIST, (inner,))
 
 
 def _map(key: Codec[Any], value: Codec[Any]) -> Codec[dict[Any, Any]]:
@@ -302,7 +311,9 @@ def _map(key: Codec[Any], value: Codec[Any]) -> Codec[dict[Any, Any]]:
             key.write(writer, name)
             value.write(writer, entry)
 
-    return Codec(lambda reader: {key.read(reader): value.read(reader) for _ in range(reader.size())}, write)
+    return Codec(
+        lambda reader: {key.read(reader): value.read(reader) for _ in range(reader.size())}, write, Form.MAP, (key, value)
+    )
 
 
 def _named(base: type[Message]) -> Codec[Any]:
@@ -317,7 +328,7 @@ def _named(base: type[Message]) -> Codec[Any]:
         writer.string(value.wire_name)
         value.write(writer)
 
-    return Codec(read, write)
+    return Codec(read, write, Form.NAMED)
 
 
 def _step(field: dataclasses.Field[Any], annotation: Any) -> _Step:

@@ -84,7 +84,11 @@ class Reader:
         return self._data[position]
 
     def boolean(self) -> bool:
-        value = self.byte()
+        position = self._position
+        if position >= self._end:
+            raise WireError("1 byte wanted, 0 left")
+        self._position = position + 1
+        value = self._data[position]
         if value > 1:
             raise WireError(f"unexpected byte [0x{value:02x}] for a boolean")
         return value == 1
@@ -147,7 +151,7 @@ class Reader:
     def size(self) -> int:
         """The length of a collection, each entry of which takes at least one byte."""
         value = self.vint()
-        if value < 0 or value > self.remaining:
+        if value < 0 or value > self._end - self._position:
             raise WireError(f"a collection of {value} entries in {self.remaining} bytes")
         return value
 
@@ -248,7 +252,7 @@ class Writer:
             return
         if not -(1 << 31) <= value < 1 << 31:
             raise OverflowError(f"{value} does not fit an int")
-        self._variable(value & 0xFFFFFFFF)
+        self.variable(value & 0xFFFFFFFF)
 
     def vlong(self, value: int) -> None:
         if 0 <= value < 0x80:
@@ -256,12 +260,14 @@ class Writer:
             return
         if not -(1 << 63) <= value < 1 << 63:
             raise OverflowError(f"{value} does not fit a long")
-        self._variable(value & 0xFFFFFFFFFFFFFFFF)
+        self.variable(value)
 
     def zlong(self, value: int) -> None:
-        self._variable(((value << 1) ^ (value >> 63)) & 0xFFFFFFFFFFFFFFFF)
+        self.variable((value << 1) ^ (value >> 63))
 
-    def _variable(self, value: int) -> None:
+    def variable(self, value: int) -> None:
+        """An unsigned number of up to 64 bits, seven in a byte, the lowest first; what is above them is cut off."""
+        value &= 0xFFFFFFFFFFFFFFFF
         out = self._out
         while value > 0x7F:
             out.append(value & 0x7F | 0x80)
@@ -279,8 +285,7 @@ class Writer:
 
     def text(self, value: str) -> None:
         data = value.encode("utf-8", "replace")
-        self.int32(len(data))
-        self._out += data
+        self._out += _INT.pack(len(data)) + data
 
     def bytes_reference(self, value: bytes | bytearray | memoryview) -> None:
         self.vint(len(value))
