@@ -67,6 +67,7 @@ class DateFormat:
     @functools.lru_cache(maxsize=1024)
     def of(pattern: str) -> DateFormat:
         """The format of a pattern. Raises ElasticsearchException (``illegal_argument_exception``) for a malformed one."""
+        pattern = pattern.strip()
         if not pattern:
             raise ElasticsearchException("illegal_argument_exception", "No date pattern provided")
         return DateFormat(pattern.removeprefix("8"))

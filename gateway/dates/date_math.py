@@ -11,13 +11,16 @@ from protocol.errors import ElasticsearchException
 _SECOND = 1_000_000_000
 _MILLI = 1_000_000
 _UNITS = {"w": 7 * calendar.DAY_SECONDS, "d": calendar.DAY_SECONDS, "h": 3600, "H": 3600, "m": 60, "s": 1}
+_MAX_INT = (1 << 31) - 1
+_MAX_YEAR = 999_999_999
 _NUMBER = re.compile(r"\d+", re.ASCII)
 
 
 def apply_math(math: str, nanos: int, round_up: bool, zone: Zone) -> int:
     """Apply the operations one after the other to an instant in epoch nanoseconds; days and more are those of the zone.
 
-    With ``round_up`` a rounding gives the last millisecond of the unit. Raises ElasticsearchException (``parse_exception``).
+    With ``round_up`` a rounding gives the last millisecond of the unit. Raises ElasticsearchException: ``parse_exception``,
+    ``number_format_exception`` or ``date_time_exception`` where a number or a year is too large.
     """
     position = 0
     while position < len(math):
@@ -28,7 +31,7 @@ def apply_math(math: str, nanos: int, round_up: bool, zone: Zone) -> int:
         if position >= len(math):
             raise _failure(f"truncated date math [{math}]")
         number = _NUMBER.match(math, position)
-        count = int(number[0]) if number else 1
+        count = _count(number[0]) if number else 1
         position = number.end() if number else position
         if position >= len(math):
             raise _failure(f"truncated date math [{math}]")
@@ -45,6 +48,12 @@ def apply_math(math: str, nanos: int, round_up: bool, zone: Zone) -> int:
         else:
             nanos = _plus(nanos, -count if operator == "-" else count, unit, zone)
     return nanos
+
+
+def _count(digits: str) -> int:
+    if len(digits.lstrip("0")) > 10 or int(digits) > _MAX_INT:
+        raise ElasticsearchException("number_format_exception", f'For input string: "{digits}"')
+    return int(digits)
 
 
 def _failure(reason: str) -> ElasticsearchException:
@@ -76,6 +85,10 @@ def _plus(nanos: int, count: int, unit: str, zone: Zone) -> int:
     year, month, day_of_month = calendar.date_of(day)
     months = year * 12 + month - 1 + count * (12 if unit == "y" else 1)
     year, month = months // 12, months % 12 + 1
+    if abs(year) > _MAX_YEAR:
+        raise ElasticsearchException(
+            "date_time_exception", f"Invalid value for Year (valid values -{_MAX_YEAR} - {_MAX_YEAR}): {year}"
+        )
     day = calendar.days_of(year, month, min(day_of_month, calendar.month_length(year, month)))
     return _from_local(day, second, fraction, zone, offset)
 

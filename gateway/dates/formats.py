@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,10 @@ _MONTHS = (
 )
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ERAS = {"short": ("BC", "AD"), "full": ("Before Christ", "Anno Domini"), "narrow": ("B", "A")}
+
+_QUARTERS = {"short": ("Q1", "Q2", "Q3", "Q4"), "narrow": ("1", "2", "3", "4")}
+
+_FROM_ONE = frozenset(("month", "weekday", "quarter"))
 
 _LIMITS = {
     "month": (1, 12), "day": (1, 31), "day_of_year": (1, 366), "quarter": (1, 4), "week": (1, 53), "weekday": (1, 7),
@@ -65,25 +70,23 @@ class Parser:
         self._zone = zone
         self._kinds: list[Element] = []
         self._regex = re.compile(self._expression(elements, self._kinds), re.ASCII)
-        self._prefixes: list[re.Pattern[str]] | None = None
+        self._prefixes: dict[int, re.Pattern[str]] = {}
         fields = {getattr(kind, "field", None) for kind in self._kinds}
         self._of_year = "day_of_year" in fields
         self._of_week = "week_year" in fields
         self._of_ampm = "clock_hour_of_ampm" in fields or "hour_of_ampm" in fields
 
     def _expression(self, elements: tuple[Element, ...], kinds: list[Element]) -> str:
+        # As in Java nothing is tried twice: what fits is taken, and a pattern from outside cannot make this slow.
         parts = []
-        for element, following in zip(elements, (*elements[1:], None), strict=True):
+        for place, element in enumerate(elements):
             if isinstance(element, Literal):
                 parts.append(re.escape(element.text))
             elif isinstance(element, Optional):
-                parts.append(f"(?:{self._expression(element.elements, kinds)})?")
+                parts.append(f"(?:{self._expression(element.elements, kinds)})?+")
             else:
                 kinds.append(element)
-                adjacent = isinstance(following, Reduced) or (
-                    isinstance(following, Number) and following.minimum == following.maximum
-                )
-                parts.append(f"({_group(element, adjacent)})")
+                parts.append(f"((?>{_group(element, _reserved(elements[place + 1 :]))}))")
         return "".join(parts)
 
     def parse(self, text: str, round_up: bool = False) -> Moment | None:
@@ -144,31 +147,46 @@ class Parser:
 
     def error_index(self, text: str) -> int:
         """Where in the text parsing fails, for the words of the error."""
-        if self._prefixes is None:
-            self._prefixes = [
-                re.compile(self._expression(self._elements[:size], []), re.ASCII) for size in range(len(self._elements), 0, -1)
-            ]
-        for prefix in self._prefixes:
-            match = prefix.match(text)
-            if match is not None:
-                return match.end()
-        return 0
+        # If so many elements fit, fewer do as well.
+        fitting = bisect_left(range(1, len(self._elements) + 1), True, key=lambda size: self._prefix(size).match(text) is None)
+        match = self._prefix(fitting).match(text)
+        return match.end() if match is not None else 0
+
+    def _prefix(self, size: int) -> re.Pattern[str]:
+        """The expression of the first elements."""
+        if size not in self._prefixes:
+            self._prefixes[size] = re.compile(self._expression(self._elements[:size], []), re.ASCII)
+        return self._prefixes[size]
 
     def begins(self, text: str) -> bool:
         """Whether a proper beginning of the text fits."""
         return self._regex.match(text) is not None
 
 
-def _group(element: Element, adjacent: bool) -> str:
-    """The expression of one element. A number takes all digits that it can, except those that an ``adjacent`` number needs."""
+def _reserved(following: tuple[Element, ...]) -> int:
+    """How many digits the numbers of fixed width take that follow at once."""
+    total = 0
+    for element in following:
+        if isinstance(element, Reduced):
+            total += 2
+        elif isinstance(element, Number) and element.minimum == element.maximum:
+            total += element.maximum
+        else:
+            break
+    return total
+
+
+def _group(element: Element, reserved: int) -> str:
+    """The expression of one element. A number takes all digits that it can, except those ``reserved`` for the numbers that follow."""
     if isinstance(element, Number):
-        digits = rf"\d{{{element.minimum},{element.maximum}}}" + ("" if adjacent or element.minimum == element.maximum else "+")
+        rest = rf"(?=\d{{{reserved}}})" if reserved and element.minimum != element.maximum else ""
+        digits = rf"\d{{{element.minimum},{element.maximum}}}{rest}"
         if element.sign == "normal":
             return "-?" + digits
         if element.sign == "exceeds":
-            wide = rf"\+\d{{{element.minimum + 1},{element.maximum}}}" if element.maximum > element.minimum else r"\+(?!)"
-            alone = "" if adjacent or element.maximum == element.minimum else r"(?!\d)"
-            return rf"-?\d{{{element.minimum}}}{alone}|{wide}|-\d{{{element.minimum},{element.maximum}}}"
+            wide = rf"\+\d{{{element.minimum + 1},{element.maximum}}}{rest}" if element.maximum > element.minimum else r"\+(?!)"
+            alone = "" if reserved or element.maximum == element.minimum else r"(?!\d)"
+            return rf"\d{{{element.minimum}}}{alone}|{wide}|-{digits}"
         return digits
     if isinstance(element, Reduced):
         return r"\d{2}"
@@ -197,6 +215,8 @@ def _names(element: Name) -> tuple[str, ...]:
         return ("AM", "PM")
     if element.field == "era":
         return _ERAS[element.style]
+    if element.field == "quarter":
+        return _QUARTERS[element.style]
     full = _MONTHS if element.field == "month" else _WEEKDAYS
     return full if element.style == "full" else tuple(name[: 3 if element.style == "short" else 1] for name in full)
 
@@ -216,7 +236,7 @@ def _read_field(kind: Element, value: str, fields: dict[str, int], lenient: bool
         name, number = kind.field, 2000 + int(value)
     elif isinstance(kind, Name):
         name = kind.field
-        number = _names(kind).index(value) + (name in ("month", "weekday"))
+        number = _names(kind).index(value) + (name in _FROM_ONE)
     elif isinstance(kind, Number):
         name, number = kind.field, int(value)
     else:
@@ -336,7 +356,7 @@ def _printer(element: Element) -> Callable[[Printable], str]:
         return lambda at: _print_fraction(element, at.nanos)
     if isinstance(element, Name):
         names, value = _names(element), _VALUES[element.field]
-        first = 1 if element.field in ("month", "weekday") else 0
+        first = 1 if element.field in _FROM_ONE else 0
         return lambda at: names[value(at) - first]
     if isinstance(element, Offset):
         return lambda at: _print_offset(element, at.offset)
@@ -344,7 +364,7 @@ def _printer(element: Element) -> Callable[[Printable], str]:
         return _print_zone_name if element.kind == "name" else lambda at: at.zone.id
     if isinstance(element, Reduced):
         value = _VALUES[element.field]
-        return lambda at: f"{value(at) % 100:02d}"
+        return lambda at: f"{abs(value(at)) % 100:02d}"
     return _print_number(element)
 
 
@@ -392,4 +412,7 @@ def _print_zone_name(at: Printable) -> str:
     if at.zone.fixed:
         return at.zone.id
     moment = at.days * calendar.DAY_SECONDS + at.second_of_day - at.offset
-    return datetime.fromtimestamp(moment, at.zone.rules).tzname() or offset_id(at.offset)
+    try:
+        return datetime.fromtimestamp(moment, at.zone.rules).tzname() or offset_id(at.offset)
+    except (ValueError, OverflowError, OSError):  # years beyond those that Python's datetime knows
+        return offset_id(at.offset)

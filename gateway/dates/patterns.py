@@ -172,6 +172,10 @@ def _letters(letter: str, count: int) -> Element:
         if count > 5 or (letter == "a" and count > 1):
             raise ValueError(f"Too many pattern letters: {letter}")
         return Name(_NAMES[letter], "short" if letter in "Ea" and count < 4 else _STYLES[max(count, 3)])
+    if letter in "Qq" and count > 2:
+        if count > 5:
+            raise ValueError(f"Too many pattern letters: {letter}")
+        return Name("quarter", "narrow" if letter == "q" or count == 5 else "short")
     if letter == "S":
         return Fraction(count, count, False)
     if letter in "Xx":

@@ -24,6 +24,7 @@ from protocol.errors import ElasticsearchException
 Int64 = NDArray[np.int64]
 
 _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?", re.ASCII)
+_REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]+", re.ASCII)
 _DEPRECATED_SHORT = {"EST": "-05:00", "HST": "-10:00", "MST": "-07:00", "ROC": "Asia/Taipei", "Eire": "Europe/London"}
 """Elasticsearch gives these ids its own meaning (``DateUtils.DEPRECATED_SHORT_TIMEZONES``)."""
 
@@ -123,11 +124,36 @@ def parse_offset(text: str) -> int | None:
 
 @functools.lru_cache(maxsize=512)
 def zone(zone_id: str) -> Zone:
-    """The zone of an id. Raises ElasticsearchException (``zone_rules_exception``) for an unknown one."""
+    """The zone of an id. Raises ElasticsearchException (``date_time_exception``; ``zone_rules_exception`` for an unknown region)."""
     found = find_zone(_DEPRECATED_SHORT.get(zone_id, zone_id))
     if found is None:
-        raise ElasticsearchException("zone_rules_exception", f"Unknown time-zone ID: {zone_id}")
+        raise _refusal(zone_id)
     return found
+
+
+def _refusal(zone_id: str) -> ElasticsearchException:
+    """What ``ZoneId.of`` says of an id that it does not take."""
+    if len(zone_id) <= 1 or zone_id[0] in "+-":
+        match = _OFFSET.fullmatch(zone_id)
+        if match is None or len(match[2]) == 1:
+            return ElasticsearchException("date_time_exception", f"Invalid ID for ZoneOffset, invalid format: {zone_id}")
+        sign = -1 if match[1] == "-" else 1
+        for part, text, low, high in (
+            ("hours", match[2], -18, 18),
+            ("minutes", match[3], -59, 59),
+            ("seconds", match[4], -59, 59),
+        ):
+            if int(text or 0) > high:
+                return ElasticsearchException(
+                    "date_time_exception",
+                    f"Zone offset {part} not in valid range: value {sign * int(text)} is not in the range {low} to {high}",
+                )
+        return ElasticsearchException("date_time_exception", "Zone offset not in valid range: -18:00 to +18:00")
+    if re.match("(?:UTC|GMT|UT)[+-]", zone_id):
+        return ElasticsearchException("date_time_exception", f"Invalid ID for offset-based ZoneId: {zone_id}")
+    if _REGION.fullmatch(zone_id) is None:
+        return ElasticsearchException("date_time_exception", f"Invalid ID for region-based ZoneId, invalid format: {zone_id}")
+    return ElasticsearchException("zone_rules_exception", f"Unknown time-zone ID: {zone_id}")
 
 
 @functools.lru_cache(maxsize=512)

@@ -139,10 +139,29 @@ def test_malformed_patterns_are_refused(pattern: str) -> None:
     assert caught.value.type == "illegal_argument_exception"
 
 
-@pytest.mark.parametrize("zone_id", ["Europe/Nowhere", "../etc/passwd", "+25:00", "Z1", ""])
-def test_unknown_zones_are_refused(zone_id: str) -> None:
-    with pytest.raises(ElasticsearchException, match="Unknown time-zone ID"):
+@pytest.mark.parametrize(
+    ("zone_id", "reason"),
+    [
+        ("Europe/Nowhere", "Unknown time-zone ID: Europe/Nowhere"),
+        ("../etc/passwd", "Invalid ID for region-based ZoneId, invalid format: ../etc/passwd"),
+        ("+25:00", "Zone offset hours not in valid range: value 25 is not in the range -18 to 18"),
+        ("Z1", "Unknown time-zone ID: Z1"),
+        ("UTC+99", "Invalid ID for offset-based ZoneId: UTC+99"),
+        ("", "Invalid ID for ZoneOffset, invalid format: "),
+    ],
+)
+def test_unknown_zones_are_refused(zone_id: str, reason: str) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
         zone(zone_id)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("dMM" * 30, "1" * 119 + "x"), ("[d]" * 40, "1" * 81 + "x"), ("d-" * 900, "1-" * 899)]
+)
+def test_a_hostile_pattern_takes_no_exponential_time(pattern: str, text: str) -> None:
+    with pytest.raises(ElasticsearchException, match="failed to parse date field"):
+        DateFormat.of(pattern).parse_value(text)
 
 
 @pytest.mark.parametrize(
