@@ -68,13 +68,7 @@ class Subject:
 def cross_cluster_subject(info: SubjectInfo, key: CrossClusterKey) -> Subject:
     """API key mode. Raises the 401 security_exception of Elasticsearch for a subject that may not come this way."""
     authentication = info.authentication
-    if SubjectType.CROSS_CLUSTER_ACCESS in (authentication.subject_type, authentication.authenticating_subject_type):
-        raise _failed(
-            f"subject [{authentication.user.username}] has type [{SubjectType.CROSS_CLUSTER_ACCESS.value}] "
-            "but nested cross cluster access is not supported"
-        )
-    if (problem := inconsistency(authentication)) is not None:
-        raise _failed(problem)
+    _check(authentication)
     user = authentication.user
     if user.internal and user.username != SYSTEM_USER:
         raise _failed(f"received cross cluster request from an unexpected internal user [{user.username}]")
@@ -85,6 +79,12 @@ def certificate_subject(authentication: Authentication | None, action: str, cert
     """Certificate mode. ``None``: the request has no authentication header. Raises a 401 security_exception."""
     if authentication is None:
         raise authentication_failure(f"missing authentication credentials for action [{action}]")
+    _check(authentication)
+    return Subject(authentication, certificate=certificate)
+
+
+def _check(authentication: Authentication) -> None:
+    """Refuses who came over another cluster, and what contradicts itself."""
     if SubjectType.CROSS_CLUSTER_ACCESS in (authentication.subject_type, authentication.authenticating_subject_type):
         raise _failed(
             f"subject [{authentication.user.username}] has type [{SubjectType.CROSS_CLUSTER_ACCESS.value}] "
@@ -92,7 +92,6 @@ def certificate_subject(authentication: Authentication | None, action: str, cert
         )
     if (problem := inconsistency(authentication)) is not None:
         raise _failed(problem)
-    return Subject(authentication, certificate=certificate)
 
 
 def authentication_error(reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:

@@ -60,56 +60,36 @@ def ca(name: str, days: int, key_type: Literal["ec", "rsa"], out: Path, form: st
     _write(make_ca(name, days=days, kind=key_type), out, form, passphrase_from(passphrase_file))
 
 
-@certs.command()
-@click.option("--name", default="rcgateway", show_default=True, help="Common name, or a whole distinguished name.")
-@click.option("--days", default=LEAF_DAYS, show_default=True)
-@_NAMES
-@_KIND
-@_SIGNER
-@_OUTPUT
-def server(
-    name: str,
-    days: int,
-    dns: tuple[str, ...],
-    ip: tuple[str, ...],
-    key_type: Literal["ec", "rsa"],
-    ca: Path,
-    ca_key: Path | None,
-    ca_passphrase_file: Path | None,
-    out: Path,
-    form: str,
-    passphrase_file: Path | None,
-) -> None:
-    """Make a certificate for the gateway."""
-    signer = load_identity(ca, ca_key, passphrase_from(ca_passphrase_file))
-    made = make_server(signer, name, [*dns, *ip], days=days, kind=key_type)
-    _write(made, out, form, passphrase_from(passphrase_file))
+def _leaf(command: str, make: Callable[..., Identity], text: str, **name_option: Any) -> None:
+    """The command that makes a certificate below a CA."""
+
+    @certs.command(command, help=text)
+    @click.option("--name", help="Common name, or a whole distinguished name.", **name_option)
+    @click.option("--days", default=LEAF_DAYS, show_default=True)
+    @_NAMES
+    @_KIND
+    @_SIGNER
+    @_OUTPUT
+    def leaf(
+        name: str,
+        days: int,
+        dns: tuple[str, ...],
+        ip: tuple[str, ...],
+        key_type: Literal["ec", "rsa"],
+        ca: Path,
+        ca_key: Path | None,
+        ca_passphrase_file: Path | None,
+        out: Path,
+        form: str,
+        passphrase_file: Path | None,
+    ) -> None:
+        signer = load_identity(ca, ca_key, passphrase_from(ca_passphrase_file))
+        made = make(signer, name, [*dns, *ip], days=days, kind=key_type)
+        _write(made, out, form, passphrase_from(passphrase_file))
 
 
-@certs.command()
-@click.option("--name", required=True, help="Common name, or a whole distinguished name.")
-@click.option("--days", default=LEAF_DAYS, show_default=True)
-@_NAMES
-@_KIND
-@_SIGNER
-@_OUTPUT
-def client(
-    name: str,
-    days: int,
-    dns: tuple[str, ...],
-    ip: tuple[str, ...],
-    key_type: Literal["ec", "rsa"],
-    ca: Path,
-    ca_key: Path | None,
-    ca_passphrase_file: Path | None,
-    out: Path,
-    form: str,
-    passphrase_file: Path | None,
-) -> None:
-    """Make a certificate for the nodes of a local cluster."""
-    signer = load_identity(ca, ca_key, passphrase_from(ca_passphrase_file))
-    made = make_client(signer, name, [*dns, *ip], days=days, kind=key_type)
-    _write(made, out, form, passphrase_from(passphrase_file))
+_leaf("server", make_server, "Make a certificate for the gateway.", default="rcgateway", show_default=True)
+_leaf("client", make_client, "Make a certificate for the nodes of a local cluster.", required=True)
 
 
 @certs.command()

@@ -51,9 +51,7 @@ class MetricType(Enum):
     POSITION = 2
 
 
-class FieldCaps(Message):
-    """A field over several indices (a merged answer). A list of indices is None where it would be all, or none."""
-
+class _FieldCaps(Message):
     name: String
     type: String
     metadata_field: Boolean = False
@@ -61,6 +59,11 @@ class FieldCaps(Message):
     aggregatable: Boolean
     dimension: Boolean = False
     metric: MetricType | None = None
+
+
+class FieldCaps(_FieldCaps):
+    """A field over several indices (a merged answer). A list of indices is None where it would be all, or none."""
+
     indices: list[String] | None = None
     non_searchable_indices: list[String] | None = None
     non_aggregatable_indices: list[String] | None = None
@@ -69,16 +72,9 @@ class FieldCaps(Message):
     meta: dict[String, list[String]] = wire(default_factory=dict)
 
 
-class IndexFieldCaps(Message):
+class IndexFieldCaps(_FieldCaps):
     """A field of one index."""
 
-    name: String
-    type: String
-    metadata_field: Boolean = False
-    searchable: Boolean
-    aggregatable: Boolean
-    dimension: Boolean = False
-    metric: MetricType | None = None
     meta: dict[String, String] = wire(default_factory=dict)
 
 

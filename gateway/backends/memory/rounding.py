@@ -249,12 +249,12 @@ class _Midnight(_Zoned):
         return self._to_utc(following, period)
 
 
-class _WithinDay(_Zoned):
-    """Hours, minutes and seconds: of times that exist twice, the later one."""
+class _Multiples(_Zoned):
+    """Multiples of a fixed size in milliseconds, counted in local time."""
 
-    def __init__(self, unit: DateTimeUnit, where: Zone) -> None:
+    def __init__(self, size: int, where: Zone) -> None:
         super().__init__(where)
-        self._size = _MILLIS[unit]
+        self._size = size
 
     def _floor(self, local: int) -> int:
         return local // self._size * self._size
@@ -267,6 +267,13 @@ class _WithinDay(_Zoned):
 
     def _local_starts(self, index: Int64) -> Int64:
         return index * self._size
+
+
+class _WithinDay(_Multiples):
+    """Hours, minutes and seconds: of times that exist twice, the later one."""
+
+    def __init__(self, unit: DateTimeUnit, where: Zone) -> None:
+        super().__init__(_MILLIS[unit], where)
 
     def _to_utc(self, local: int, period: int) -> int:
         while period > 0:
@@ -286,24 +293,8 @@ class _WithinDay(_Zoned):
         return following if millis < following else self.round(millis + 2 * self._size)
 
 
-class _Interval(_Zoned):
-    """Multiples of a fixed interval, counted in local time."""
-
-    def __init__(self, interval: int, where: Zone) -> None:
-        super().__init__(where)
-        self._size = interval
-
-    def _floor(self, local: int) -> int:
-        return local // self._size * self._size
-
-    def _floor_many(self, local: Int64) -> Int64:
-        return local // self._size * self._size
-
-    def _index(self, local: Int64) -> Int64:
-        return local // self._size
-
-    def _local_starts(self, index: Int64) -> Int64:
-        return index * self._size
+class _Interval(_Multiples):
+    """A fixed interval: of times that exist twice, the one that the interval before leads to."""
 
     def _to_utc(self, local: int, period: int) -> int:
         while period > 0:
