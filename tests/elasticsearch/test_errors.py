@@ -12,6 +12,8 @@ from protocol.exceptions import status_of
 from protocol.messages.search_request import SEARCH, SearchRequest
 from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
 from protocol.versions import V_8_19
+from tests.elasticsearch.case import Case
+from tests.elasticsearch.cases_failing import EVERYWHERE, FAILING
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import BAD_KEYS, USER_PASSWORD, Clusters, forget_remote, set_remote
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
@@ -65,25 +67,16 @@ def test_an_index_is_refused_in_the_same_words(clusters: Clusters, version: str,
     assert not (found := list(differences(real, ours))), "\n".join(found)
 
 
-BODIES: dict[str, Any] = {
-    "date": {"query": {"range": {"@timestamp": {"gte": "not a date"}}}},
-    "number": {"query": {"term": {"http.status": "many"}}},
-    "sort-unmapped": {"sort": [{"nowhere": "asc"}]},
-    "sort-text": {"sort": [{"message": "asc"}]},
-    "terms-text": {"aggs": {"x": {"terms": {"field": "message"}}}},
-    "nested": {"query": {"nested": {"path": "nowhere", "query": {"match_all": {}}}}},
-    "window": {"from": 9_999, "size": 100},
-    "ip": {"query": {"term": {"host.ip": "not an address"}}},
-    "boolean": {"query": {"term": {"ok": "perhaps"}}},
-    "phrase-number": {"query": {"match_phrase_prefix": {"http.status": "4"}}},
-}
-
-
 @VERSIONS
-@pytest.mark.parametrize("name", BODIES)
-def test_a_search_fails_in_the_same_words(clusters: Clusters, version: str, name: str) -> None:
-    real = search(clusters, version, "real_key_proxy", "R:logs-app-1", body=BODIES[name])
-    ours = search(clusters, version, "gw_key_proxy", "R:logs-app-1", body=BODIES[name])
+@pytest.mark.parametrize(
+    ("name", "expression"), [*((name, "R:logs-app-1") for name in FAILING), *((name, "R:logs-*") for name in EVERYWHERE)]
+)
+def test_a_search_fails_in_the_same_words(clusters: Clusters, version: str, name: str, expression: str) -> None:
+    case = Case(name, expression, FAILING[name])
+    real, ours = (
+        search(clusters, version, alias, expression, body=case.sent(alias)) for alias in ("real_key_proxy", "gw_key_proxy")
+    )
+    assert real["status"] >= 400, "the case itself is wrong"
     assert not (found := list(differences(real, ours))), "\n".join(found)
 
 
