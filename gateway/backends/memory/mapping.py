@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from gateway.backends.memory.dynamic_templates import DynamicTemplate
+from gateway.backends.memory.dynamic_templates import DynamicTemplate
 
 INTEGERS: Final = {
     "byte": (-(1 << 7), (1 << 7) - 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.backends.memory import analysis
-from gateway.backends.memory.dynamic_templates import parse_templates
+from gateway.backends.memory.dynamic_templates_parser import parse_templates
 from gateway.backends.memory.mapping import DATES, DECIMALS, INTEGERS, FieldType, Mapping, ObjectType
 from gateway.backends.memory.values import MalformedValueError, parse_address, text_of
 from gateway.dates.date_format import DateFormat
