@@ -74,8 +74,8 @@ class ShardContext:
 class Scope:
     """Rows of a table and the bucket (``owners``) that each falls into; a row may be there several times, in different buckets.
 
-    ``owners`` is None where there is one bucket. ``whole``: the rows are all rows of the table in order, so that a column's values need
-    no picking.
+    ``owners`` is None where there is one bucket. ``span``: the rows are all rows of a part of the table in order, so that a column's
+    values are a slice of it.
     """
 
     shard: ShardContext
@@ -83,23 +83,31 @@ class Scope:
     rows: Rows
     owners: Ints | None = None
     size: int = 1
-    whole: bool = False
+    span: slice | None = None
 
     @staticmethod
     def of(shard: ShardContext) -> Scope:
         """All that the query matched, in one bucket."""
         rows = shard.matches.rows
-        return Scope(shard, shard.index.root, rows, whole=len(rows) == shard.index.root.rows)
+        span = None
+        if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
+            span = slice(int(rows[0]), int(rows[-1]) + 1)
+        return Scope(shard, shard.index.root, rows, span=span)
+
+    @property
+    def places(self) -> slice | Rows:
+        """What picks the rows out of an array that has one entry per row of the table."""
+        return self.rows if self.span is None else self.span
 
     def empty(self) -> Scope:
         """No rows, one bucket: what an empty bucket's sub-aggregations see."""
-        return replace(self, rows=self.rows[:0], owners=None, size=1, whole=False)
+        return replace(self, rows=self.rows[:0], owners=None, size=1, span=None)
 
     def within(self, positions: NDArray[Any] | None, owners: Ints | None, size: int) -> Scope:
         """The rows at these positions (all for None), in other buckets."""
         if positions is None:
             return replace(self, owners=owners, size=size)
-        return replace(self, rows=self.rows[positions], owners=owners, size=size, whole=False)
+        return replace(self, rows=self.rows[positions], owners=owners, size=size, span=None)
 
     def owners_at(self, positions: NDArray[Any] | None) -> Ints | None:
         """The buckets of the rows at these positions (all for None)."""

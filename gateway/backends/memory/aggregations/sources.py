@@ -52,6 +52,10 @@ class Source:
             return self.column.keys
         return [term.encode("utf-8", "surrogatepass") for term in self.column.terms]
 
+    def ascends(self, scope: Scope) -> bool:
+        """Whether the scope's values never decrease from one row to the next."""
+        return scope.span is not None and self.missing is None and self.column.ascending
+
     @property
     def single(self) -> bool:
         """Whether no row has more than one value."""
@@ -61,9 +65,12 @@ class Source:
         """The values of the scope's rows: to which row (by position) each belongs, None where every row has one, and the values."""
         column = self.column
         if column.dense:
-            return None, column.values if scope.whole else column.values[scope.rows]
-        if scope.whole:
-            positions, values = column.docs.astype(np.int64), column.values
+            return None, column.values[scope.places]
+        positions: NDArray[np.int64]
+        if scope.span is not None:
+            held = slice(int(column.starts[scope.span.start]), int(column.starts[scope.span.stop]))
+            positions, values = column.docs[held].astype(np.int64), column.values[held]
+            positions -= scope.span.start
         else:
             positions, values = column.values_of(scope.rows)
         if self.missing is None:
