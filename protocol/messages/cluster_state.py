@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocol.errors import WireError
-from protocol.exceptions_fields import ClusterBlock
+from protocol.exceptions.fields import ClusterBlock
 from protocol.messages.common import DiscoveryNode, Request, TimeUnit, TimeValue, TimeValueField
 from protocol.messages.options import IndicesOptions
 from protocol.schema import Boolean, Codec, Int, Long, Message, Named, String, VInt, VLong, wire

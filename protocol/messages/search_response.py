@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Annotated
 
-from protocol.exceptions_fields import ShardSearchFailure
+from protocol.exceptions.fields import ShardSearchFailure
 from protocol.messages.aggregations.base import Aggregations
 from protocol.messages.fields import OptionalBoolean, OptionalBytes, absent
 from protocol.messages.hits import SearchHits

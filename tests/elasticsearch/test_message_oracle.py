@@ -10,8 +10,8 @@ import pytest
 
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import java_class, read_exception, status_of, write_exception
-from protocol.exceptions_kinds import KINDS
-from protocol.exceptions_rest import rest_error
+from protocol.exceptions.kinds import KINDS
+from protocol.exceptions.rest import rest_error
 from protocol.messages import cluster_state, field_caps, handshake, info, nodes, resolve, stats, tasks
 from protocol.messages.common import NODE_ROLES, DiscoveryNode, TaskId, TransportAddress
 from protocol.messages.options import IndicesOptions

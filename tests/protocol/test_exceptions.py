@@ -20,9 +20,9 @@ from protocol.exceptions import (
     status_of,
     write_exception,
 )
-from protocol.exceptions_fields import ClusterBlock, ShardSearchFailure
-from protocol.exceptions_kinds import KINDS, KINDS_BY_ID
-from protocol.exceptions_rest import rest_error
+from protocol.exceptions.fields import ClusterBlock, ShardSearchFailure
+from protocol.exceptions.kinds import KINDS, KINDS_BY_ID
+from protocol.exceptions.rest import rest_error
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.versions import V_8_19, TransportVersion
 from protocol.wire import Reader, Writer

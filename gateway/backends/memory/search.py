@@ -29,7 +29,7 @@ from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_sha
 from gateway.backends.memory.sort_keys import SortKey
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import stack_trace, status_of
-from protocol.exceptions_fields import ShardSearchFailure
+from protocol.exceptions.fields import ShardSearchFailure
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.messages.hits import Relation, SearchHit, SearchHits, SortField, SortFieldType, SortValues, TotalHits

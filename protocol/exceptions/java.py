@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol.errors import ElasticsearchException
-from protocol.exceptions_fields import Field
-from protocol.exceptions_kinds import KINDS
+from protocol.exceptions.fields import Field
+from protocol.exceptions.kinds import KINDS
 from protocol.schema import Boolean, Codec, Int, String, codec_of
 from protocol.wire import Reader, Writer
 

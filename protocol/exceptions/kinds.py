@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from protocol.exceptions_fields import (
+from protocol.exceptions.fields import (
     ACTION,
     BLOCKS,
     BREAKER,
@@ -260,3 +260,6 @@ KINDS: dict[str, Kind] = {kind.type: kind for kind in _ALL}
 """By REST name."""
 
 KINDS_BY_ID: dict[int, Kind] = {kind.id: kind for kind in _ALL}
+
+WRAPPER = KINDS["not_serializable_exception_wrapper"]
+"""Of what has neither an id nor a key: it keeps the type's name, and the name precedes the message."""

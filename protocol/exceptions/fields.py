@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
@@ -80,19 +81,18 @@ Status = Annotated[int, Codec(read_status, write_status)]
 """An HTTP status, by Elasticsearch's name for it."""
 
 
-def _read_cause(reader: Reader) -> ElasticsearchException | None:
-    from protocol.exceptions import read_optional_exception  # an exception's fields may hold exceptions
+class Nested:
+    """Reads and writes exceptions in the fields of exceptions: filled in by :mod:`protocol.exceptions.codec`, which needs the fields."""
 
-    return read_optional_exception(reader)
-
-
-def _write_cause(writer: Writer, cause: ElasticsearchException | None) -> None:
-    from protocol.exceptions import write_optional_exception
-
-    write_optional_exception(writer, cause)
+    read: Callable[[Reader], ElasticsearchException | None]
+    write: Callable[[Writer, ElasticsearchException | None], None]
 
 
-Cause = Annotated[ElasticsearchException | None, Codec(_read_cause, _write_cause)]
+nested = Nested()
+
+Cause = Annotated[
+    ElasticsearchException | None, Codec(lambda reader: nested.read(reader), lambda writer, cause: nested.write(writer, cause))
+]
 """A field that holds an exception, or none."""
 
 

@@ -6,11 +6,9 @@ from enum import Enum
 from typing import Any
 
 from protocol.errors import ElasticsearchException
-from protocol.exceptions import registered, root_causes, shard_failures, status_of, unwrap
-from protocol.exceptions_fields import PHASE, ScriptPosition
-from protocol.exceptions_java import built_in
-
-_MAX_LEVEL = 100
+from protocol.exceptions.fields import PHASE, ScriptPosition
+from protocol.exceptions.java import built_in
+from protocol.exceptions.meaning import MAX_LEVEL, registered, root_causes, shard_failures, status_of, unwrap
 
 
 def rest_error(exception: ElasticsearchException) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def render(exception: ElasticsearchException) -> dict[str, Any]:
 
 
 def _render(exception: ElasticsearchException, level: int, *, with_cause: bool) -> dict[str, Any]:
-    if level > _MAX_LEVEL:
+    if level > MAX_LEVEL:
         return {"type": "illegal_state_exception", "reason": "too many nested exceptions"}
     shown = unwrap(exception)
     body: dict[str, Any] = {"type": shown.type, "reason": shown.reason}
