@@ -47,6 +47,10 @@ class Rounder(ABC):
     def round_many(self, millis: Int64) -> Int64: ...
 
     @abstractmethod
+    def next_many(self, millis: Int64) -> Int64:
+        """The `next` of each instant."""
+
+    @abstractmethod
     def index_many(self, millis: Int64) -> Int64 | None:
         """The number of each instant's bucket, counted from some bucket, where buckets can be counted without a look at each."""
 
@@ -95,6 +99,9 @@ class _Shifted(Rounder):
 
     def round_many(self, millis: Int64) -> Int64:
         return self._delegate.round_many(millis - self._offset) + self._offset
+
+    def next_many(self, millis: Int64) -> Int64:
+        return self._delegate.next_many(millis - self._offset) + self._offset
 
     def index_many(self, millis: Int64) -> Int64 | None:
         return self._delegate.index_many(millis - self._offset)
@@ -152,6 +159,12 @@ class _Zoned(Rounder):
             <= (self._starts[period] + self._offsets[period]) // _DAY
             for period in range(self._period(low) + 1, self._period(high) + 1)
         )
+
+    def next_many(self, millis: Int64) -> Int64:
+        if self._zone.fixed:
+            shifted = millis + self._offsets[0] if self._offsets[0] else millis
+            return self.starts_of(self._index(shifted) + 1)
+        return np.fromiter(map(self.next, millis.tolist()), np.int64, len(millis))
 
     @abstractmethod
     def _to_utc(self, local: int, period: int) -> int:
@@ -248,6 +261,17 @@ class _Midnight(_Zoned):
         period = bisect.bisect_right(self._starts, following + _DAY) - 1
         return self._to_utc(following, period)
 
+    def next_many(self, millis: Int64) -> Int64:
+        if self._zone.fixed:
+            return super().next_many(millis)
+        local = millis + self._offset_array[np.searchsorted(self._start_array, millis, side="right") - 1]
+        following = self._local_starts(self._index(local) + 1)
+        periods = np.searchsorted(self._start_array, following + _DAY, side="right") - 1
+        found: Int64 = following - self._offset_array[periods]
+        for doubtful in np.flatnonzero(following < self._sure_from[periods]).tolist():
+            found[doubtful] = self._to_utc(int(following[doubtful]), int(periods[doubtful]))
+        return found
+
 
 class _Multiples(_Zoned):
     """Multiples of a fixed size in milliseconds, counted in local time."""
@@ -292,6 +316,13 @@ class _WithinDay(_Multiples):
         following = self.round(millis + self._size)
         return following if millis < following else self.round(millis + 2 * self._size)
 
+    def next_many(self, millis: Int64) -> Int64:
+        following = self.round_many(millis + self._size)
+        late = np.flatnonzero(millis >= following)
+        if len(late):
+            following[late] = self.round_many(millis[late] + 2 * self._size)
+        return following
+
 
 class _Interval(_Multiples):
     """A fixed interval: of times that exist twice, the one that the interval before leads to."""
@@ -308,6 +339,16 @@ class _Interval(_Multiples):
                 local = self._floor(start + before - 1)
             period -= 1
         return local - self._offsets[period]
+
+    def next_many(self, millis: Int64) -> Int64:
+        if self._zone.fixed:
+            return super().next_many(millis)
+        current = self.round_many(millis)
+        found = self.round_many(current + self._size)
+        hard = np.flatnonzero((found <= current) | (self.round_many(found - 1) > current))
+        for place in hard.tolist():
+            found[place] = self.next(int(millis[place]))
+        return found
 
     def next(self, millis: int) -> int:
         if self._zone.fixed:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gateway.backends.memory.aggregations.bucketing import bucketize, compact, once_per_row
+from gateway.backends.memory.aggregations.bucketing import Buckets, bucketize, compact, once_per_row
 from gateway.backends.memory.aggregations.orders import parse_order
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import NUMERIC, Source, parse_value, resolve
@@ -95,18 +96,41 @@ def rounded_codes(rounding: Rounder, values: Ints) -> tuple[Ints, Ints]:
     if index is not None:
         codes, distinct = compact(index)
         return codes, rounding.starts_of(distinct)
-    low, high = int(values.min()), int(values.max())
-    points = [rounding.round(low)] if rounding.monotone(low, high) else []
-    while points and len(points) <= _MOST_POINTS:
-        following = rounding.next(points[-1])
-        if following > high or following <= points[-1]:
-            break
-        points.append(following)
-    if points and len(points) <= _MOST_POINTS:
-        starts = np.array(points, np.int64)
+    starts = _starts_between(rounding, int(values.min()), int(values.max()))
+    if starts is not None:
         return np.searchsorted(starts, values, side="right") - 1, starts
     distinct, codes = np.unique(rounding.round_many(values), return_inverse=True)
     return codes, distinct
+
+
+def _starts_between(rounding: Rounder, low: int, high: int) -> Ints | None:
+    """The starts, ascending, of the buckets from the one of ``low`` to the one of ``high``; None where they are too many, or do not
+    follow one another."""
+    ends = rounding.index_many(np.array([low, high], np.int64))
+    if ends is not None:
+        first, last = ends.tolist()
+        return rounding.starts_of(np.arange(first, last + 1)) if last - first < _MOST_POINTS else None
+    if not rounding.monotone(low, high):
+        return None
+    points = [rounding.round(low)]
+    while len(points) <= _MOST_POINTS:
+        following = rounding.next(points[-1])
+        if following > high or following <= points[-1]:
+            return np.array(points, np.int64)
+        points.append(following)
+    return None
+
+
+def _count_ascending(rounding: Rounder, values: Ints, scope: Scope) -> tuple[Buckets, Ints] | None:
+    """The buckets of values that never decrease, and their starts: each is a slice, whose ends are looked up. None where it is better to
+    look at every value."""
+    starts = _starts_between(rounding, int(values[0]), int(values[-1])) if len(values) else None
+    if starts is None:
+        return None
+    counts = np.diff(np.append(np.searchsorted(values, starts), len(values)))
+    held = np.flatnonzero(counts)
+    scope.shard.limit.add(len(held))
+    return Buckets(held.tolist(), counts[held].tolist(), [0, len(held)], scope), starts
 
 
 class DateHistogram(Aggregator):
@@ -130,6 +154,38 @@ class DateHistogram(Aggregator):
         values = values.astype(np.int64, copy=False)
         if isinstance(source.format, DateTime) and source.format.resolution.value == 1:
             values = values // 1_000_000
+        counted = None
+        if source.ascends(scope) and source.single and scope.owners is None and hard is None and not self.subs:
+            counted = _count_ascending(self.rounder, values, scope)
+        buckets, starts = counted or self._bucketize(source, scope, positions, values, hard)
+        subs = self.collect_subs(buckets.scope) if self.subs else []
+        keys = starts[np.array(buckets.codes, np.int64)].tolist() if buckets.codes else []
+        empty: DateEmptyBucketInfo | None = None
+        if self.min_doc_count == 0:
+            empty = DateEmptyBucketInfo(rounding=self.plain_rounding, sub_aggregations=self.empty_subs(scope), bounds=extended)
+        made = [
+            DateHistogramBucket(key=key, doc_count=count, aggregations=below)
+            for key, count, below in zip(keys, buckets.counts, subs or [[] for _ in keys], strict=True)
+        ]
+        return [
+            InternalDateHistogram(
+                name=self.name,
+                metadata=self.metadata,
+                order=self.order,
+                min_doc_count=self.min_doc_count,
+                empty_bucket_info=empty,
+                offset=self.offset,
+                format=source.format,
+                keyed=bool(self.body.get("keyed", False)),
+                buckets=made[buckets.bounds[owner] : buckets.bounds[owner + 1]],
+            )
+            for owner in range(scope.size)
+        ]
+
+    def _bucketize(
+        self, source: Source, scope: Scope, positions: NDArray[np.int64] | None, values: Ints, hard: LongBounds | None
+    ) -> tuple[Buckets, Ints]:
+        """The buckets within the hard bounds, and the start of each code's."""
         codes, starts = rounded_codes(self.rounder, values)
         positions, codes = once_per_row(positions, codes, source.single)
         if hard is not None and len(codes):
@@ -141,31 +197,7 @@ class DateHistogram(Aggregator):
             chosen = np.flatnonzero(kept[codes])
             positions = chosen if positions is None else positions[chosen]
             codes = codes[chosen]
-        buckets = bucketize(scope, positions, codes, len(starts), bool(self.subs))
-        subs = self.collect_subs(buckets.scope) if self.subs else []
-        keys = starts[np.array(buckets.codes, np.int64)].tolist() if buckets.codes else []
-        empty: DateEmptyBucketInfo | None = None
-        if self.min_doc_count == 0:
-            empty = DateEmptyBucketInfo(rounding=self.plain_rounding, sub_aggregations=self.empty_subs(scope), bounds=extended)
-        return [
-            InternalDateHistogram(
-                name=self.name,
-                metadata=self.metadata,
-                order=self.order,
-                min_doc_count=self.min_doc_count,
-                empty_bucket_info=empty,
-                offset=self.offset,
-                format=source.format,
-                keyed=bool(self.body.get("keyed", False)),
-                buckets=[
-                    DateHistogramBucket(
-                        key=keys[place], doc_count=buckets.counts[place], aggregations=subs[place] if subs else []
-                    )
-                    for place in range(buckets.bounds[owner], buckets.bounds[owner + 1])
-                ],
-            )
-            for owner in range(scope.size)
-        ]
+        return bucketize(scope, positions, codes, len(starts), bool(self.subs)), starts
 
     def _bounds(self, source: Source, what: str, scope: Scope) -> LongBounds | None:
         given = self.body.get(what)

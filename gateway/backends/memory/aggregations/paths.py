@@ -119,7 +119,7 @@ def bucket_value(aggregation: InternalAggregation, bucket: Any, path: Sequence[s
 def _number(aggregation: InternalAggregation, found: Any, path: Sequence[str]) -> float:
     if found is None:
         raise illegal(_NUMBER)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
+    if isinstance(found, (int, float)) and not isinstance(found, (bool, _Dated)):
         return float(found)
     at = path[0] if path else aggregation.name
     if isinstance(found, _MULTI_VALUE):

@@ -147,8 +147,8 @@ def check_pipelines(request: Request) -> None:
     problems: list[str] = []
     _validate(request, problems)
     if problems:
-        reason = "".join(f" {number}: {problem};" for number, problem in enumerate(problems, 1))
-        raise ElasticsearchException("action_request_validation_exception", f"Validation Failed:{reason}", status=400)
+        reason = "".join(f"{number}: {problem};" for number, problem in enumerate(problems, 1))
+        raise ElasticsearchException("action_request_validation_exception", f"Validation Failed: {reason}", status=400)
 
 
 def _well_formed(request: Any) -> bool:

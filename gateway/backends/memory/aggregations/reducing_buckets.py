@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from gateway.backends.memory.aggregations.orders import by_key, order_value, sort_number
 from gateway.backends.memory.aggregations.reducing import Reduction, _merged, _shown, grouped, reduces
 from gateway.backends.memory.rounding import rounder
@@ -114,12 +116,19 @@ def _key(bucket: Any) -> Any:
 
 
 def _histogram_buckets(reduction: Reduction, group: Sequence[InternalHistogram | InternalDateHistogram]) -> list[Any]:
-    same = grouped((result.buckets for result in group), _key)
-    merged = [_merged(reduction, same[key]) for key in sorted(same)]
+    if len(group) == 1:
+        merged = [_merged(reduction, (bucket,)) for bucket in group[0].buckets] if _have_subs(group[0]) else group[0].buckets
+    else:
+        same = grouped((result.buckets for result in group), _key)
+        merged = [_merged(reduction, same[key]) for key in sorted(same)]
     if reduction.final and group[0].min_doc_count > 1:
         merged = [bucket for bucket in merged if bucket.doc_count >= group[0].min_doc_count]
     reduction.count(len(merged))
     return merged
+
+
+def _have_subs(result: InternalHistogram | InternalDateHistogram) -> bool:
+    return bool(result.buckets and result.buckets[0].aggregations)
 
 
 @reduces(InternalHistogram)
@@ -200,10 +209,14 @@ def _filled_dates(
         return out
     if low is not None:
         fill(low, merged[0].key)
-    for place, bucket in enumerate(merged):
-        if place:
-            fill(following(merged[place - 1].key), bucket.key)
-        out.append(bucket)
+    keys = np.array([bucket.key for bucket in merged], np.int64)
+    expected = rounding.next_many(keys[:-1] - offset) + offset
+    begun = 0
+    for place in np.flatnonzero(expected < keys[1:]).tolist():
+        out += merged[begun : place + 1]
+        begun = place + 1
+        fill(int(expected[place]), merged[begun].key)
+    out += merged[begun:]
     if high is not None and high > merged[-1].key:
         fill(following(merged[-1].key), high + 1)
     return out

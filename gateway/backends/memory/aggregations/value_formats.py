@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 from gateway.backends.memory.values import address_text, java_double
@@ -11,6 +12,8 @@ from gateway.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations import base
 
+_DIGITS = Context(prec=700)
+"""Enough for any double with its decimals written out."""
 _PATTERN = re.compile(r"([^#0,.]*)([#0,]*)(?:\.([0#]*))?([^#0,.E]*)")
 
 
@@ -40,10 +43,14 @@ def show_decimal(pattern: str, value: float) -> str:
     if match is None:
         raise ElasticsearchException("illegal_argument_exception", f"format [{pattern}] is not supported", status=400)
     prefix, whole, fraction, suffix = match[1], match[2], match[3] or "", match[4]
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return f"{'-' if value < 0 else ''}{prefix}\u221e{suffix}".replace("'", "")
     number = Decimal(repr(float(value)))
     if "%" in prefix + suffix:
-        number *= 100
-    rounded = number.quantize(Decimal(1).scaleb(-len(fraction)), rounding=ROUND_HALF_EVEN)
+        number = _DIGITS.multiply(number, Decimal(100))
+    rounded = number.quantize(Decimal(1).scaleb(-len(fraction)), rounding=ROUND_HALF_EVEN, context=_DIGITS)
     digits, _, decimals = f"{abs(rounded):f}".partition(".")
     least = fraction.count("0")
     decimals = decimals.rstrip("0").ljust(least, "0") if len(decimals) > least else decimals
