@@ -98,9 +98,10 @@ def test_roundings_as_elasticsearch_across_clock_changes() -> None:
     for line in read_lines("engine/rounding.jsonl.gz"):
         rounding = rounder(_rounding(line))
         together = rounding.round_many(np.array([value for value, _, _ in line["values"]], np.int64)).tolist()
-        for (value, rounded, following), at_once in zip(line["values"], together, strict=True):
-            found = (rounding.round(value), at_once, rounding.next(rounded))
-            if found != (rounded, rounded, following):
+        nexts = rounding.next_many(np.array([rounded for _, rounded, _ in line["values"]], np.int64)).tolist()
+        for (value, rounded, following), at_once, next_at_once in zip(line["values"], together, nexts, strict=True):
+            found = (rounding.round(value), at_once, rounding.next(rounded), next_at_once)
+            if found != (rounded, rounded, following, following):
                 wrong.append((line["zone"], value, rounded, following, found))
     assert not wrong
 
