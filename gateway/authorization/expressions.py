@@ -12,9 +12,9 @@ from datetime import datetime
 
 from gateway.authorization.date_math import resolve_date_math
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.patterns import is_simple_pattern, simple_match
 from gateway.authorization.privileges import Selector
 from gateway.authorization.roles import Resource, Role
+from gateway.globs import is_simple_pattern, simple_match
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 

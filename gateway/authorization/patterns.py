@@ -7,9 +7,11 @@ privileges and user names of run-as go through ``Automatons``, where a backslash
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from gateway import globs
 from gateway.lucene import regexp
 from gateway.lucene.automaton import Automaton
 from gateway.lucene.languages import TooComplexError
@@ -82,25 +84,8 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     if tokens[-1] is _ANY_WORD and all(isinstance(token, str) for token in tokens[:-1]):
         prefix = "".join(str(token) for token in tokens[:-1])
         return lambda name: name.startswith(prefix)
-    return lambda name: _wildcard(tokens, name)
-
-
-def simple_match(pattern: str, name: str) -> bool:
-    """A glob of index expressions (``Regex.simpleMatch``): only ``*`` is special."""
-    return _simple(pattern)(name)
-
-
-def is_simple_pattern(expression: str) -> bool:
-    return "*" in expression
-
-
-@lru_cache(MAX_COMPILED)
-def _simple(pattern: str) -> Callable[[str], bool]:
-    if pattern.endswith("*") and pattern.count("*") == 1:
-        prefix = pattern[:-1]
-        return lambda name: name.startswith(prefix)
-    tokens: list[object] = [_ANY_WORD if char == "*" else char for char in pattern]
-    return lambda name: _wildcard(tokens, name)
+    match = _wildcard(tokens).fullmatch
+    return lambda name: match(name) is not None
 
 
 def _always(name: str) -> bool:  # noqa: ARG001
@@ -122,23 +107,14 @@ def _tokens(pattern: str) -> list[object]:
     return tokens
 
 
-def _wildcard(tokens: list[object], name: str) -> bool:
-    """Greedy, going back to the last ``*`` only: at most as many steps as pattern times name, whatever the pattern."""
-    at = index = 0
-    star = mark = -1
-    while at < len(name):
-        if index < len(tokens) and tokens[index] is _ANY_WORD:
-            star, mark = index, at
-            index += 1
-        elif index < len(tokens) and (tokens[index] is _ANY_CHAR or tokens[index] == name[at]):
-            index += 1
-            at += 1
-        elif star >= 0:
-            mark += 1
-            at, index = mark, star + 1
+def _wildcard(tokens: list[object]) -> re.Pattern[str]:
+    parts = [""]
+    for token in tokens:
+        if token is _ANY_WORD:
+            parts.append("")
         else:
-            return False
-    return all(token is _ANY_WORD for token in tokens[index:])
+            parts[-1] += "." if token is _ANY_CHAR else re.escape(str(token))
+    return globs.joined(parts)
 
 
 def _set_error(problem: str, patterns: tuple[str, ...], cause: str) -> ElasticsearchException:

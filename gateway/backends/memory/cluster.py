@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata
-from gateway.authorization.patterns import is_simple_pattern, simple_match
 from gateway.backends.memory.field_caps import index_field_caps
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.refusals import illegal, unsupported
 from gateway.backends.memory.resolve_names import concrete_indices, describe, index_not_found, resolve_expressions
 from gateway.backends.memory.search import Target, search
 from gateway.backends.memory.search_match import can_match
+from gateway.globs import is_simple_pattern, simple_match
 from protocol.errors import ElasticsearchException
 from protocol.messages.field_caps import FieldCapsResponse
 from protocol.messages.options import IndicesOptions

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from dataclasses import dataclass
 from typing import Any, Final
+
+from gateway.globs import simple_match
 
 MATCHING_TYPES: Final = {
     "object": "object",
@@ -45,7 +46,7 @@ class DynamicTemplate:
     def _matches(self, pattern: str, text: str) -> bool:
         if self.regex:
             return re.fullmatch(pattern, text) is not None
-        return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]").replace("?", "[?]"))
+        return simple_match(pattern, text)
 
 
 def _fill(value: Any, name: str, type_: str) -> Any:

@@ -9,10 +9,10 @@ from typing import Final
 
 import orjson
 
-from gateway.backends.memory.fields import glob
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import illegal
+from gateway.globs import glob
 from protocol.messages.field_caps import IndexFieldCaps, IndexResponse
 
 _METADATA: Final[tuple[tuple[str, str, bool, bool], ...]] = (

@@ -28,6 +28,7 @@ from gateway.backends.memory.values import (
     text_of,
 )
 from gateway.dates.date_format import DateFormat
+from gateway.globs import glob
 from protocol.errors import ElasticsearchException
 from protocol.values import Single
 
@@ -69,11 +70,6 @@ def parse_requests(value: Any, option: str) -> list[Request]:
             Request(element["field"], None if shown == "use_field_mapping" else shown, bool(element.get("include_unmapped")))
         )
     return requests
-
-
-def glob(pattern: str) -> re.Pattern[str]:
-    """A simple pattern, in which ``*`` is any text."""
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
 def matching_names(mapping: Mapping, pattern: str) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from gateway.authorization.expressions import is_visible, split_selector
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.patterns import is_simple_pattern, simple_match
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.refusals import illegal
+from gateway.globs import is_simple_pattern, simple_match
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from gateway.globs import glob
+
 _DROPPED: Any = object()
 
 
@@ -102,14 +104,13 @@ def _insert(node: _Node, pattern: str) -> None:
 
 def _finish(node: _Node) -> None:
     for segment in [segment for segment in node.children if "*" in segment]:
-        glob = re.compile(".*".join(map(re.escape, segment.split("*"))), re.DOTALL)
-        node.wildcards.append((glob, segment == "**", node.children.pop(segment)))
+        node.wildcards.append((glob(segment), segment == "**", node.children.pop(segment)))
     for child in (*node.children.values(), *(child for _, _, child in node.wildcards)):
         _finish(child)
     for _, double, child in node.wildcards:
         if double:
             # A double wildcard stands for any number of segments, so that it also continues below itself.
-            child.wildcards.append((re.compile(".*", re.DOTALL), False, child))
+            child.wildcards.append((glob("*"), False, child))
 
 
 def _match(nodes: _Nodes, name: str) -> tuple[bool, _Nodes]:
@@ -126,8 +127,8 @@ def _match(nodes: _Nodes, name: str) -> tuple[bool, _Nodes]:
             if child.final:
                 return True, ()
             following.append(child)
-        for glob, _, wild in node.wildcards:
-            if glob.fullmatch(name):
+        for wildcard, _, wild in node.wildcards:
+            if wildcard.fullmatch(name):
                 if wild.final:
                     return True, ()
                 following.append(wild)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.authorization.field_patterns import language_of
-from gateway.authorization.patterns import NamePatterns, compile_pattern, simple_match
+from gateway.authorization.patterns import NamePatterns, compile_pattern
+from gateway.globs import simple_match
 from gateway.lucene import regexp
 from gateway.lucene.automaton import Automaton
 from protocol.errors import ElasticsearchException

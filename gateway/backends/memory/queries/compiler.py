@@ -6,7 +6,6 @@ options there are, so that an unknown one is refused by name.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +20,7 @@ from gateway.backends.memory.postings import Postings
 from gateway.backends.memory.queries.nodes import Boost, Everything, Filter, Named, Node, Nothing
 from gateway.backends.memory.table import Table
 from gateway.backends.memory.values import MalformedValueError, java_float, text_of
+from gateway.globs import simple_match
 from protocol.errors import ElasticsearchException
 
 MAX_DEPTH: Final = 30
@@ -100,7 +100,7 @@ class Context:
 
     def names(self, pattern: str) -> Iterator[str]:
         """The leaf fields, multi-fields included, that a pattern with ``*`` matches, sorted."""
-        return iter(sorted(name for name in self.index.mapping.fields if fnmatch.fnmatchcase(name, pattern)))
+        return iter(sorted(name for name in self.index.mapping.fields if simple_match(pattern, name)))
 
     # Nodes
 

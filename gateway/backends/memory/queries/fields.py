@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from gateway.authorization.patterns import simple_match
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries.bounds import Bounds, range_node
@@ -16,6 +15,7 @@ from gateway.backends.memory.queries.nodes import Bool, Constant, Node
 from gateway.backends.memory.queries.query_values import boolean, stored_number
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
 from gateway.backends.memory.values import normalizer, parse_address, text_of
+from gateway.globs import simple_match
 from protocol.errors import ElasticsearchException
 
 _UNSUPPORTED_METADATA: Final = frozenset(
