@@ -21,7 +21,7 @@ _real: dict[tuple[str, str, str], Any] = {}
 
 
 def search(clusters: Clusters, version: str, alias: str, case: Case) -> Any:
-    expression = ",".join(f"-{alias}:{name[1:]}" if name.startswith("-") else f"{alias}:{name}" for name in case.index.split(","))
+    expression = ",".join(f"{alias}:{name}" for name in case.index.split(","))
     with clusters.locals[version].client() as client:
         answer = client.post(f"/{expression}/_search", json=case.sent(alias))
     return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
