@@ -165,27 +165,29 @@ class _Several(Language):
         depth = max([part.depth for part in self.parts]) + 1
         super().__init__(tag, self.parts, nullable, edges, depth, logical)
 
+    def derive(self, code: int, work: Work) -> Language:
+        found = work.known.get((code, self.digest))
+        if found is None:
+            found = self._join([part.derive(code, work) for part in self.parts], work)
+            work.known[code, self.digest] = found
+        return found
+
+    def _join(self, parts: list[Language], work: Work) -> Language:
+        raise NotImplementedError
+
 
 class _Or(_Several):
     __slots__ = ()
 
-    def derive(self, code: int, work: Work) -> Language:
-        found = work.known.get((code, self.digest))
-        if found is None:
-            found = union([part.derive(code, work) for part in self.parts], work)
-            work.known[code, self.digest] = found
-        return found
+    def _join(self, parts: list[Language], work: Work) -> Language:
+        return union(parts, work)
 
 
 class _And(_Several):
     __slots__ = ()
 
-    def derive(self, code: int, work: Work) -> Language:
-        found = work.known.get((code, self.digest))
-        if found is None:
-            found = intersection([part.derive(code, work) for part in self.parts], work)
-            work.known[code, self.digest] = found
-        return found
+    def _join(self, parts: list[Language], work: Work) -> Language:
+        return intersection(parts, work)
 
 
 NOTHING: Final[Language] = _Nothing(b"nothing", (), False, _NO_EDGES, 0)
