@@ -13,7 +13,9 @@ import trio.testing
 
 from gateway import dispatch
 from gateway.authorization.access import parse_access
+from gateway.authorization.grant import Grant
 from gateway.authorization.subject_roles import build_role
+from gateway.backends import Call
 from gateway.backends.memory.backend import MemoryBackend
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
 from gateway.config import settings_of
@@ -181,3 +183,11 @@ async def test_a_bug_is_the_requests_error_and_is_logged(dispatcher: Dispatcher,
         error = await refusal(dispatcher, search(headers, "*"))
     assert (error.type, error.status, error.reason) == ("exception", 500, "internal error of the gateway: RuntimeError")
     assert any(entry["event"] == "request failed" and entry["log_level"] == "error" for entry in logs)
+
+
+async def test_the_backend_answers_nothing_that_was_not_authorized(dispatcher: Dispatcher) -> None:
+    """Should names ever mean more to the backend than to authorization."""
+    wanted = Grant("a", ("logs-app-1", "products"), frozenset({"logs-app-1"}))
+    call = Call(SEARCH, V_8_19, b"", SearchRequest(indices=["*"]), wanted)
+    with pytest.raises(ElasticsearchException, match=r"index \[products\] is not among those that were authorized"):
+        await dispatcher.backend.execute(call)

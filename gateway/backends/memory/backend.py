@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription
 from gateway.backends.memory.cluster import MemoryCluster
@@ -27,6 +28,7 @@ from gateway.node import (
 )
 from protocol.errors import ElasticsearchException
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
+from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import (
     RESOLVE_CLUSTER,
     RESOLVE_INDEX,
@@ -79,13 +81,13 @@ class MemoryBackend:
             raise ElasticsearchException(
                 "illegal_argument_exception", f"action [{call.action}] is not supported by the in-memory cluster"
             )
-        return await self._worker.run(lambda: handler(self._cluster, call.grant.names or (), call.message).encode(call.version))
+        return await self._worker.run(lambda: handler(self._cluster, call.grant, call.message).encode(call.version))
 
 
-def _search(cluster: MemoryCluster, names: Sequence[str], request: SearchRequest) -> Message:
+def _search(cluster: MemoryCluster, grant: Grant, request: SearchRequest) -> Message:
     _refuse_what_is_not_done(request)
     return cluster.search(
-        names,
+        _covered(cluster, grant, request.indices_options),
         request.indices_options,
         request.source or {},
         # Date math on all clusters of a search starts from one moment, which the coordinating node sends along.
@@ -94,6 +96,18 @@ def _search(cluster: MemoryCluster, names: Sequence[str], request: SearchRequest
         final_reduce=request.final_reduce,
         allow_partial_results=request.allow_partial_search_results is not False,
     )
+
+
+def _covered(cluster: MemoryCluster, grant: Grant, options: IndicesOptions) -> tuple[str, ...]:
+    """The names that were authorized, when all that is behind them is. Authorization and this cluster resolve names each by itself;
+    should they ever differ, nothing is answered."""
+    names = grant.names or ()
+    for target in cluster.targets(names, options):
+        if not grant.covers(target.index.name):
+            raise ElasticsearchException(
+                "security_exception", f"index [{target.index.name}] is not among those that were authorized", status=403
+            )
+    return names
 
 
 def _refuse_what_is_not_done(request: SearchRequest) -> None:
@@ -107,11 +121,11 @@ def _refuse_what_is_not_done(request: SearchRequest) -> None:
             raise ElasticsearchException("illegal_argument_exception", f"{what} is not supported by the in-memory cluster")
 
 
-def _field_caps(cluster: MemoryCluster, names: Sequence[str], request: FieldCapsRequest) -> Message:
+def _field_caps(cluster: MemoryCluster, grant: Grant, request: FieldCapsRequest) -> Message:
     if request.merge_results:
         raise ElasticsearchException("illegal_argument_exception", "[merge_results] is not supported by the in-memory cluster")
     return cluster.field_caps(
-        names,
+        _covered(cluster, grant, request.options),
         request.options,
         request.fields,
         now_millis=_now_millis() if request.now is None else request.now,
@@ -123,21 +137,20 @@ def _field_caps(cluster: MemoryCluster, names: Sequence[str], request: FieldCaps
     )
 
 
-def _resolve_index(cluster: MemoryCluster, names: Sequence[str], request: ResolveIndexRequest) -> Message:
-    # No authorized name is no name at all; to the cluster an empty list means all.
-    return cluster.resolve_index(names or ("*", "-*"), request.options)
+def _resolve_index(cluster: MemoryCluster, grant: Grant, request: ResolveIndexRequest) -> Message:
+    return cluster.resolve_index(grant.names or (), request.options)
 
 
-def _resolve_cluster(cluster: MemoryCluster, names: Sequence[str], request: ResolveClusterRequest) -> Message:
+def _resolve_cluster(cluster: MemoryCluster, grant: Grant, request: ResolveClusterRequest) -> Message:
     info = ResolveClusterInfo(connected=True, skip_unavailable=False, build=_BUILD)
     if not request.cluster_info_only:
-        info.matching_indices, error = cluster.has_matching(names or ("*", "-*"), request.options)
+        info.matching_indices, error = cluster.has_matching(grant.names or (), request.options)
         if error is not None:
             info = ResolveClusterInfo(connected=True, skip_unavailable=False, error=error)
     return ResolveClusterResponse(clusters={"": info})
 
 
-def _statistics(cluster: MemoryCluster, _: Sequence[str], __: Message) -> Message:
+def _statistics(cluster: MemoryCluster, _: Grant, __: Message) -> Message:
     figures = cluster.statistics()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return RemoteClusterStatsResponse(
@@ -158,7 +171,7 @@ def _now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
-_HANDLERS: dict[str, Callable[[MemoryCluster, Sequence[str], Any], Message]] = {
+_HANDLERS: dict[str, Callable[[MemoryCluster, Grant, Any], Message]] = {
     SEARCH: _search,
     FIELD_CAPS: _field_caps,
     RESOLVE_INDEX: _resolve_index,
