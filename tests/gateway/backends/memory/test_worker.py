@@ -7,6 +7,7 @@ import threading
 import pytest
 import trio
 import trio.testing
+import trio.to_thread
 
 from gateway.backends.memory.worker import Worker
 
@@ -43,10 +44,11 @@ async def test_an_error_goes_to_the_one_who_asked_and_the_next_is_served() -> No
 
 
 async def test_what_is_cancelled_before_it_begins_is_never_done() -> None:
-    worker, gate, done = Worker(), threading.Event(), list[str]()
+    worker, begun, gate, done = Worker(), threading.Event(), threading.Event(), list[str]()
 
     async def ask(name: str, scope: trio.CancelScope) -> None:
         def work() -> None:
+            begun.set()
             gate.wait(10)
             done.append(name)
 
@@ -58,6 +60,7 @@ async def test_what_is_cancelled_before_it_begins_is_never_done() -> None:
         for name, scope in (("running", running), ("waiting", waiting), ("last", last)):
             nursery.start_soon(ask, name, scope)
             await trio.testing.wait_all_tasks_blocked()
+        await trio.to_thread.run_sync(begun.wait, 10)
         running.cancel()
         waiting.cancel()
         await trio.testing.wait_all_tasks_blocked()
