@@ -7,6 +7,7 @@ then by value, as Lucene's doc values do, so arrays, nulls and missing values ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,6 +18,17 @@ from gateway.backends.memory.dictionary import TermDictionary
 
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class RowTest:
+    """What tells a matching row from another: for all rows of the table, or for some alone, which is less work where they are few."""
+
+    whole: Callable[[], Mask]
+    at: Callable[[Rows], Mask]
+    """bool, aligned with the rows that it is given."""
+
+
 _FEW: Final = 8
 """Up to so many terms are looked up one by one rather than in a pass over all values."""
 
@@ -77,6 +89,39 @@ class Column:
         within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         return which, self.values[np.repeat(begin, counts) + within]
 
+    def test(self, select: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> RowTest:
+        """The rows that have at least one value that ``select`` chooses (bool, aligned with the values that it is given)."""
+
+        def at(rows: Rows) -> Mask:
+            if self.dense:
+                return select(self.values[rows])
+            which, values = self.values_of(rows)
+            found = np.zeros(len(rows), np.bool_)
+            found[which[select(values)]] = True
+            return found
+
+        return RowTest(lambda: self.mask_of(select(self.values)), at)
+
+    def any_test(self, ordinals: Sequence[int] | NDArray[np.int64] | range) -> RowTest:
+        """The test of `any_of`."""
+        return replace(self.test(lambda values: self._chosen(ordinals, values)), whole=lambda: self.any_of(ordinals))
+
+    def _chosen(self, ordinals: Sequence[int] | NDArray[np.int64] | range, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """bool, aligned with ``values``: whether each is one of the ordinals."""
+        if isinstance(ordinals, range) and ordinals.step == 1:
+            return (values >= ordinals.start) & (values < ordinals.stop)
+        if not len(ordinals):
+            return np.zeros(len(values), np.bool_)
+        if len(ordinals) <= _FEW:
+            found: NDArray[np.bool_] = values == ordinals[0]
+            for ordinal in ordinals[1:]:
+                found |= values == ordinal
+            return found
+        wanted = np.zeros(len(self.terms), np.bool_)
+        wanted[ordinals] = True
+        chosen: NDArray[np.bool_] = wanted[values]
+        return chosen
+
     def mask_of(self, selected: Mask) -> Mask:
         """bool[rows]: the rows that have at least one value chosen by ``selected`` (bool, aligned with ``values``)."""
         if self.dense:
@@ -98,16 +143,15 @@ class Column:
 
     def any_of(self, ordinals: Sequence[int] | NDArray[np.int64] | range) -> Mask:
         """bool[rows]: the rows that hold any of some terms."""
-        if isinstance(ordinals, range) and ordinals.step == 1:
-            return self.mask_of((self.values >= ordinals.start) & (self.values < ordinals.stop))
-        if len(ordinals) <= _FEW:
-            mask = np.zeros(self.rows, np.bool_)
-            for ordinal in ordinals:
-                mask[self.rows_of(int(ordinal))] = True
-            return mask
-        wanted = np.zeros(len(self.terms), np.bool_)
-        wanted[ordinals] = True
-        return self.mask_of(wanted[self.values])
+        if not isinstance(ordinals, range) and len(ordinals) <= _FEW:
+            listed = [self.rows_of(int(ordinal)) for ordinal in ordinals]
+            # To write an entry of a mask takes some ten times as long as to compare a value.
+            if not self.dense or 8 * sum(map(len, listed)) < len(listed) * self.rows:
+                mask = np.zeros(self.rows, np.bool_)
+                for rows in listed:
+                    mask[rows] = True
+                return mask
+        return self.mask_of(self._chosen(ordinals, self.values))
 
     @cached_property
     def term_counts(self) -> NDArray[np.int64]:

@@ -66,6 +66,8 @@ class Postings:
         self._freqs = np.diff(self._position_bounds).astype(np.int32)
         self._bounds = np.searchsorted(ranked[starts], np.arange(len(order) + 1))
         self._denominators: NDArray[np.float32] | None = None
+        self.norm_tables: dict[bool, NDArray[np.float32]] = {}
+        """What `similarity.text_norms` computed, with norms and without."""
         self.lengths: NDArray[np.int32] = np.bincount(docs, minlength=rows).astype(np.int32)
         """int32[rows]: how many tokens each row has."""
         self.exists: Mask = np.zeros(rows, np.bool_)

@@ -149,15 +149,17 @@ def _top(
 
 def _best(found: Matches, count: int) -> tuple[Rows, NDArray[np.float32]]:
     """The rows with the highest scores, equal ones in their order."""
-    rows = found.rows
     if found.constant is not None:
-        rows = rows[:count]
+        rows = found.rows[:count]
         return rows, np.full(len(rows), found.constant, np.float32)
-    scores = found.scores
+    rows, scores = found.in_any_order()
     if len(rows) > count:
         least = np.partition(scores, len(scores) - count)[len(scores) - count]
         above = np.flatnonzero(scores > least)
-        equal = np.flatnonzero(scores == least)[: count - len(above)]
+        equal = np.flatnonzero(scores == least)
+        left = count - len(above)
+        if len(equal) > left:
+            equal = equal[np.argsort(rows[equal])[:left]]
         places = np.concatenate([above, equal])
         rows, scores = rows[places], scores[places]
     order = np.lexsort((rows, -scores))

@@ -69,7 +69,7 @@ def execute(
     found = node.matches(ONE, needs_scores, names)
     for filter_node in narrowing:
         # Names within the filters are nobody's business who searches.
-        found = found.within(filter_node.matches(ONE, False, {}).mask)
+        found = found.where(filter_node.matches(ONE, False, {}))
     if not index.all_live:
         found = found.within(index.live)
     return found.with_names(names) if names else found

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.backends.memory.columns import Column
 from gateway.backends.memory.mapping import INTEGERS, FieldType
@@ -66,10 +67,10 @@ def _between(column: Column, low: int, high: int) -> dict[str, Any]:
         rows = column.docs[begin:end]
         return {"rows": rows if column.single else np.unique(rows)}
     if low <= _MIN:
-        return {"mask": column.mask_of(values <= high)}
+        return {"test": column.test(lambda some: some <= high)}
     if high >= _MAX:
-        return {"mask": column.mask_of(values >= low)}
-    return {"mask": column.mask_of((values >= low) & (values <= high))}
+        return {"test": column.test(lambda some: some >= low)}
+    return {"test": column.test(lambda some: (some >= low) & (some <= high))}
 
 
 def _terms_between(context: Context, field: FieldType, bounds: Bounds) -> Node:
@@ -93,7 +94,7 @@ def _addresses_between(context: Context, field: FieldType, bounds: Bounds) -> No
     def find() -> Matches:
         begin = 0 if low is None else (bisect_left if bounds.include_low else bisect_right)(column.keys, low)
         end = len(column.keys) if high is None else (bisect_right if bounds.include_high else bisect_left)(column.keys, high)
-        return Matches(context.size, mask=column.any_of(range(begin, max(begin, end))))
+        return Matches(context.size, test=column.any_test(range(begin, max(begin, end))))
 
     return context.filter(find)
 
@@ -153,10 +154,8 @@ def _decimals_between(context: Context, field: FieldType, bounds: Bounds) -> Nod
     if not context.here(field):
         return context.nothing()
     column = context.column(field)
-    values = column.values
     if field.type == "scaled_float":
         # ScaledFloatFieldMapper compares on the scale, where an excluded bound is the next double.
-        values = np.rint(values * field.scaling_factor)
         low = (low if include_low else math.nextafter(low, math.inf)) * field.scaling_factor
         high = (high if include_high else math.nextafter(high, -math.inf)) * field.scaling_factor
         include_low = include_high = True
@@ -164,9 +163,12 @@ def _decimals_between(context: Context, field: FieldType, bounds: Bounds) -> Nod
         with np.errstate(over="ignore"):
             low, high = (float(np.float32(end) if field.type == "float" else np.float16(end)) for end in (low, high))
 
-    def find() -> Matches:
+    def chosen(values: NDArray[Any]) -> NDArray[np.bool_]:
+        if field.type == "scaled_float":
+            values = np.rint(values * field.scaling_factor)
         above = values >= low if include_low else values > low
         below = values <= high if include_high else values < high
-        return Matches(context.size, mask=column.mask_of(above & below))
+        found: NDArray[np.bool_] = above & below
+        return found
 
-    return context.filter(find)
+    return context.filter(lambda: Matches(context.size, test=column.test(chosen)))

@@ -118,7 +118,13 @@ class Context:
 
     def any_of(self, source: Column | Postings, find: Callable[[], Any]) -> Node:
         """The rows that hold any of some terms (numbers in ``source``, found when needed); all have the same score."""
-        return Filter(self.size, lambda: Matches(self.size, mask=source.any_of(find())), terms=lambda: (source, find()))
+
+        def matches() -> Matches:
+            if isinstance(source, Column):
+                return Matches(self.size, test=source.any_test(find()))
+            return Matches(self.size, mask=source.any_of(find()))
+
+        return Filter(self.size, matches, terms=lambda: (source, find()))
 
     # Errors
 

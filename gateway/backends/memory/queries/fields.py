@@ -91,7 +91,7 @@ def term_node(context: Context, field: FieldType, value: Any) -> Node:
     if wanted is None or not context.here(field):
         return context.nothing()
     column = context.column(field)
-    return context.filter(lambda: Matches(context.size, mask=column.mask_of(column.values == wanted)))
+    return context.filter(lambda: Matches(context.size, test=column.test(lambda values: values == wanted)))
 
 
 def _keyword(context: Context, field: FieldType, value: str | int) -> Node:
@@ -153,7 +153,7 @@ def terms_node(context: Context, field: FieldType, values: Sequence[Any]) -> Nod
         if not wanted or not context.here(field):
             return context.nothing()
         numbers = context.column(field)
-        return context.filter(lambda: Matches(context.size, mask=numbers.mask_of(np.isin(numbers.values, wanted))))
+        return context.filter(lambda: Matches(context.size, test=numbers.test(lambda values: np.isin(values, wanted))))
     return Constant(Bool(context.size, should=[term_node(context, field, value) for value in values]))
 
 

@@ -20,8 +20,9 @@ from gateway.backends.memory.table import Table
 
 Names = dict[str, Matches]
 ONE: Final = np.float32(1)
-_SPARSE: Final = 16
-"""Where rows are fewer than the table's by this factor, sorted rows are read rather than whole masks."""
+_NO_PLACES: Final = np.empty(0, np.int64)
+_SPARSE: Final = 4
+"""Where rows are fewer than the table's by this factor, they are looked at one by one rather than masks of the whole table."""
 
 
 class Node(ABC):
@@ -164,16 +165,19 @@ def _intersection(size: int, parts: Sequence[Matches], excluded: Sequence[Matche
         for other in excluded:
             mask &= ~other.mask
         return Matches(size, mask=mask)
-    # Narrow from the most selective list of rows; only lists that are much shorter than the table pay off.
-    listed = [part for part in parts if part.has_rows and len(part) * _SPARSE < size]
-    if listed:
-        first = min(listed, key=len)
+    # Narrow from the most selective list of rows, with the cheapest first; only lists that are shorter than the table pay off.
+    first = min((part for part in parts if part.has_rows), key=len, default=None)
+    if first is not None and len(first) * _SPARSE < size:
         rows = first.rows
-        for part in parts:
-            if part is not first:
-                rows = rows[part.mask[rows]] if not part.has_rows or part not in listed else _common(rows, part.rows)
+        others = [part for part in parts if part is not first]
+        for part in others:
+            if (span := part.span) is not None:
+                rows = rows[np.searchsorted(rows, np.int32(span.start)) : np.searchsorted(rows, np.int32(span.stop))]
+        for part in others:
+            if part.span is None:
+                rows = rows[part.at(rows)]
         for other in excluded:
-            rows = rows[~other.mask[rows]]
+            rows = rows[~other.at(rows)]
         return Matches(size, rows=rows)
     if len(parts) == 1 and not excluded:
         return Matches(size, rows=parts[0].rows) if parts[0].has_rows else Matches(size, mask=parts[0].mask)
@@ -183,16 +187,6 @@ def _intersection(size: int, parts: Sequence[Matches], excluded: Sequence[Matche
     for other in excluded:
         mask &= ~other.mask
     return Matches(size, mask=mask)
-
-
-def _common(left: Rows, right: Rows) -> Rows:
-    """The rows in both (each ascending)."""
-    if not len(right):
-        return right
-    at = np.searchsorted(right, left)
-    at[at == len(right)] = 0
-    common: Rows = left[right[at] == left]
-    return common
 
 
 def _with_sum(found: Matches, parts: Sequence[Matches]) -> Matches:
@@ -220,8 +214,8 @@ def disjunction(size: int, parts: Sequence[Matches], scoring: bool, minimum: int
         return parts[0]
     if minimum == 1 and not scoring:
         return Matches(size, mask=union(size, parts))
-    if sum(map(len, parts)) * _SPARSE < size:
-        return _sparse_disjunction(size, parts, minimum)
+    if all(part.has_rows for part in parts):
+        return _listed_disjunction(size, parts, minimum)
     total = np.zeros(size, np.float64)
     for part in parts:
         if part.constant is None:
@@ -241,14 +235,40 @@ def disjunction(size: int, parts: Sequence[Matches], scoring: bool, minimum: int
     return Matches(size, rows=rows, scores=total[rows].astype(np.float32))
 
 
-def _sparse_disjunction(size: int, parts: Sequence[Matches], minimum: int) -> Matches:
-    rows, inverse = np.unique(np.concatenate([part.rows for part in parts]), return_inverse=True)
-    weights = np.concatenate([part.scores for part in parts])
-    total = np.bincount(inverse, weights=weights, minlength=len(rows)).astype(np.float32)
+def _listed_disjunction(size: int, parts: Sequence[Matches], minimum: int) -> Matches:
+    """The same for lists of rows. The rows of the result are those of the first part, then what the second adds, and so on: to find the
+    best few hits nobody needs them sorted."""
+    places = np.zeros(size, np.int32)
+    """Where each row stands in the result, plus one."""
+    listed: list[Rows] = []
+    sums: list[NDArray[np.float64]] = []
+    counts: list[NDArray[np.int32]] = []
+    taken = 0
+    for part in parts:
+        rows, scores = part.in_any_order()
+        held = places[rows]
+        known = np.flatnonzero(held) if taken else _NO_PLACES
+        weights = scores.astype(np.float64)
+        if len(known):
+            fresh = held == 0
+            at = held[known] - 1
+            added = weights[known]
+            rows, weights = rows[fresh], weights[fresh]
+            if len(sums) > 1:
+                sums = [np.concatenate(sums)]
+                counts = [np.concatenate(counts)]
+            sums[0][at] += added
+            counts[0][at] += 1
+        places[rows] = np.arange(taken + 1, taken + len(rows) + 1, dtype=np.int32)
+        taken += len(rows)
+        listed.append(rows)
+        sums.append(weights)
+        counts.append(np.ones(len(rows), np.int32))
+    rows, total = np.concatenate(listed), np.concatenate(sums).astype(np.float32)
     if minimum > 1:
-        kept = np.bincount(inverse, minlength=len(rows)) >= minimum
-        rows, total = rows[kept], total[kept]
-    return Matches(size, rows=rows, scores=total)
+        enough = np.concatenate(counts) >= minimum
+        rows, total = rows[enough], total[enough]
+    return Matches(size, rows=rows, scores=total, in_order=False)
 
 
 def union(size: int, parts: Sequence[Matches]) -> Mask:

@@ -41,9 +41,12 @@ def inverse_norms(average_length: np.float32) -> NDArray[np.float32]:
 
 def text_norms(postings: Postings, norms: bool) -> NDArray[np.float32]:
     """The inverse norms of a text field; without norms every length counts as 1."""
-    stats = postings.stats
-    table = inverse_norms(np.float32(stats.sum_total_term_freq / max(1, stats.doc_count)))
-    return table if norms else np.full(256, table[1], np.float32)
+    found = postings.norm_tables.get(norms)
+    if found is None:
+        stats = postings.stats
+        table = inverse_norms(np.float32(stats.sum_total_term_freq / max(1, stats.doc_count)))
+        found = postings.norm_tables[norms] = table if norms else np.full(256, table[1], np.float32)
+    return found
 
 
 def score(weight_: np.float32, denominators: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -57,13 +57,15 @@ class KeywordTerm(Node):
             ordinal = self.column.ordinal(self.value)
             if ordinal is None:
                 return Matches.none(self.column.rows)
+            test = self.column.any_test([ordinal])
             rows = self.column.rows_of(ordinal)
         else:
+            test = self.column.test(lambda values: values == self.value)
             rows = np.flatnonzero(self.column.mask_of(self.column.values == self.value)).astype(np.int32)
         if not scoring or not len(rows):
-            return Matches(self.column.rows, rows=rows)
+            return Matches(self.column.rows, rows=rows, test=test)
         score = similarity.keyword_score(self.column, len(rows) if self.doc_freq is None else self.doc_freq, boost)
-        return Matches(self.column.rows, rows=rows, constant=float(score))
+        return Matches(self.column.rows, rows=rows, test=test, constant=float(score))
 
 
 @dataclass(slots=True)
