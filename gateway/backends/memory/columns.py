@@ -80,11 +80,11 @@ class Column:
         ``rows`` has any order; a row's values stay sorted)."""
         if self.dense:
             return np.arange(len(rows)), self.values[rows]
+        if self.single:
+            held = np.flatnonzero(self.exists[rows])
+            return held, self.spread[rows[held]]
         begin = self.starts[rows]
         counts = self.starts[rows + 1] - begin
-        if self.single:
-            held = np.flatnonzero(counts)
-            return held, self.values[begin[held]]
         which = np.repeat(np.arange(len(rows)), counts)
         within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         return which, self.values[np.repeat(begin, counts) + within]
@@ -176,6 +176,15 @@ class Column:
         if self.terms:
             self.ordinal(self.terms[0])
             self.rows_of(0)
+
+    @cached_property
+    def spread(self) -> NDArray[Any]:
+        """The value of each row where no row has several, 0 for rows without one. Not to be written to."""
+        if self.dense:
+            return self.values
+        spread = np.zeros(self.rows, self.values.dtype)
+        spread[self.docs] = self.values
+        return spread
 
     @cached_property
     def ascending(self) -> bool:

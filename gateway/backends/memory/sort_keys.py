@@ -237,11 +237,11 @@ def picked(column: Column, mode: str, convert: Callable[[NDArray[Any]], NDArray[
     def pick(rows: Rows) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         if column.dense:
             return convert(column.values[rows]), None
+        if column.single:
+            return convert(column.spread[rows]), column.exists[rows]
         starts, ends = column.starts[rows], column.starts[rows + 1]
         held = ends > starts
-        if not len(column.values):
-            return np.zeros(len(rows), np.int64), held
-        if column.single or mode in ("min", "max"):
+        if mode in ("min", "max"):
             at = np.minimum(starts, len(column.values) - 1) if mode != "max" else np.maximum(ends - 1, 0)
             return convert(column.values[at]), held
         which, values = column.values_of(rows)

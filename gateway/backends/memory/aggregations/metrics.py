@@ -29,12 +29,38 @@ def sums(values: NDArray[Any], owners: Ints | None, size: int) -> Floats:
         if len(values) == 0 or max(-int(values.min()), int(values.max())) < (1 << 53) // max(len(values), 1):
             return _plain_sums(values.astype(np.float64), owners, size)
         values = values.astype(np.float64)
+    parts = _parts(values)
+    if parts is None:
+        return _plain_sums(values, owners, size)
+    return _plain_sums(parts[0], owners, size) + _plain_sums(parts[1], owners, size)
+
+
+def _parts(values: Floats) -> tuple[Floats, Floats] | None:
+    """The upper and the lower parts of numbers; None where they cannot be parted, or need not."""
     greatest = float(np.abs(values).max(initial=0.0))
     if not math.isfinite(greatest) or greatest == 0.0 or greatest > 1e290:
-        return _plain_sums(values, owners, size)
+        return None
     grid = 2.0 ** (math.frexp(greatest)[1] + max(len(values), 1).bit_length())
     upper = (values + grid) - grid
-    return _plain_sums(upper, owners, size) + _plain_sums(values - upper, owners, size)
+    return upper, values - upper
+
+
+_column_parts: weakref.WeakKeyDictionary[Column, tuple[Floats, Floats] | None] = weakref.WeakKeyDictionary()
+"""Per column of decimals: the parts of its values. What adds up without rounding over all of them does so over some."""
+
+
+def field_sums(source: Source, scope: Scope, values: NDArray[Any], owners: Ints | None) -> Floats:
+    """`sums` of a source's values in a scope."""
+    held = source.held(scope)
+    if held is None or values.dtype.kind != "f" or source.missing is not None:
+        return sums(values, owners, scope.size)
+    column = source.column
+    if column not in _column_parts:
+        _column_parts[column] = _parts(column.values)
+    parts = _column_parts[column]
+    if parts is None:
+        return sums(values, owners, scope.size)
+    return _plain_sums(parts[0][held], owners, scope.size) + _plain_sums(parts[1][held], owners, scope.size)
 
 
 def _plain_sums(values: Floats, owners: Ints | None, size: int) -> Floats:
@@ -86,7 +112,7 @@ class Avg(Metric):
         source, values, owners = self.source(scope)
         counts = count(owners, len(values), scope.size).tolist()
         common = self.common(source)
-        totals = sums(values, owners, scope.size).tolist()
+        totals = field_sums(source, scope, values, owners).tolist()
         return [results.InternalAvg(**common, sum=total, count=number) for total, number in zip(totals, counts, strict=True)]
 
 
@@ -94,7 +120,7 @@ class Sum(Metric):
     def collect(self, scope: Scope) -> Results:
         source, values, owners = self.source(scope)
         common = self.common(source)
-        return [results.InternalSum(**common, sum=total) for total in sums(values, owners, scope.size).tolist()]
+        return [results.InternalSum(**common, sum=total) for total in field_sums(source, scope, values, owners).tolist()]
 
 
 class Min(Metric):

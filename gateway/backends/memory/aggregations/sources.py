@@ -52,6 +52,13 @@ class Source:
             return self.column.keys
         return [term.encode("utf-8", "surrogatepass") for term in self.column.terms]
 
+    def held(self, scope: Scope) -> slice | None:
+        """The slice of the column's arrays that the scope's rows have, where it is one; the missing value aside."""
+        if scope.span is None:
+            return None
+        starts = self.column.starts
+        return slice(int(starts[scope.span.start]), int(starts[scope.span.stop]))
+
     def ascends(self, scope: Scope) -> bool:
         """Whether the scope's values never decrease from one row to the next."""
         return scope.span is not None and self.missing is None and self.column.ascending
@@ -67,8 +74,8 @@ class Source:
         if column.dense:
             return None, column.values[scope.places]
         positions: NDArray[np.int64]
-        if scope.span is not None:
-            held = slice(int(column.starts[scope.span.start]), int(column.starts[scope.span.stop]))
+        held = self.held(scope)
+        if held is not None and scope.span is not None:
             positions, values = column.docs[held].astype(np.int64), column.values[held]
             positions -= scope.span.start
         else:
