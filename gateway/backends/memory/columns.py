@@ -71,6 +71,11 @@ class Column:
         return self.starts[1:] > self.starts[:-1]
 
     @cached_property
+    def absent(self) -> Rows:
+        """The rows that have no value, ascending. Not to be written to."""
+        return np.flatnonzero(~self.exists).astype(np.int32)
+
+    @cached_property
     def doc_count(self) -> int:
         """How many rows have a value."""
         return len(self.docs) if self.single else int(np.count_nonzero(self.exists))

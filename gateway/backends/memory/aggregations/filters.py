@@ -194,7 +194,7 @@ class ReverseNested(SingleBucket):
         owners = scope.owners if scope.owners is not None else np.zeros(len(rows), np.int64)
         pairs = np.unique(owners * max(table.rows, 1) + rows)
         parents, of_pairs = (pairs % max(table.rows, 1)).astype(np.int32), pairs // max(table.rows, 1)
-        return self.made(replace(scope, table=table, rows=parents, owners=of_pairs, span=None))
+        return self.made(replace(scope, table=table, rows=parents, owners=of_pairs, span=None, totals=None))
 
 
 def _children(scope: Scope, table: Table) -> Scope:
@@ -204,4 +204,4 @@ def _children(scope: Scope, table: Table) -> Scope:
     positions = np.repeat(np.arange(len(scope.rows)), counts)
     within = np.arange(len(positions)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = (first[positions] + within).astype(np.int32)
-    return replace(scope, table=table, rows=rows, owners=scope.owners_at(positions), span=None)
+    return replace(scope, table=table, rows=rows, owners=scope.owners_at(positions), span=None, totals=None)

@@ -46,21 +46,27 @@ def _parts(values: Floats) -> tuple[Floats, Floats] | None:
 
 
 _column_parts: weakref.WeakKeyDictionary[Column, tuple[Floats, Floats] | None] = weakref.WeakKeyDictionary()
-"""Per column of decimals: the parts of its values. What adds up without rounding over all of them does so over some."""
+"""Per column of decimals: the parts of each row's value. What adds up without rounding over all of them does so over some."""
 
 
-def field_sums(source: Source, scope: Scope, values: NDArray[Any], owners: Ints | None) -> Floats:
-    """`sums` of a source's values in a scope."""
-    held = source.held(scope)
-    if held is None or values.dtype.kind != "f" or source.missing is not None:
-        return sums(values, owners, scope.size)
+def _neighbours(source: Source, scope: Scope) -> tuple[Floats, Ints] | None:
+    """The sum and the number of each bucket's values where the rows stand side by side and have a decimal at most; else None."""
     column = source.column
+    if scope.span is None or not column.single or column.values.dtype.kind != "f" or source.missing is not None:
+        return None
     if column not in _column_parts:
-        _column_parts[column] = _parts(column.values)
+        _column_parts[column] = _parts(column.spread)
     parts = _column_parts[column]
     if parts is None:
-        return sums(values, owners, scope.size)
-    return _plain_sums(parts[0][held], owners, scope.size) + _plain_sums(parts[1][held], owners, scope.size)
+        return None
+    totals = _plain_sums(parts[0][scope.span], scope.owners, scope.size)
+    totals += _plain_sums(parts[1][scope.span], scope.owners, scope.size)
+    counts = scope.counts()
+    if not column.dense:
+        first, last = np.searchsorted(column.absent, np.array([scope.span.start, scope.span.stop], np.int32))
+        absent = column.absent[first:last] - scope.span.start
+        counts = counts - count(scope.owners_at(absent), len(absent), scope.size)
+    return totals, counts
 
 
 def _plain_sums(values: Floats, owners: Ints | None, size: int) -> Floats:
@@ -103,24 +109,32 @@ class Metric(Aggregator):
         positions, values = source.values(scope)
         return source, values, scope.owners_at(positions)
 
+    def sums(self, scope: Scope) -> tuple[Source, list[float], list[int]]:
+        """The field, and the sum and the number of each bucket's values."""
+        source = resolve(scope, self.body, self.kind, self.kinds)
+        found = _neighbours(source, scope)
+        if found is None:
+            positions, values = source.values(scope)
+            owners = scope.owners_at(positions)
+            found = sums(values, owners, scope.size), count(owners, len(values), scope.size)
+        return source, found[0].tolist(), found[1].tolist()
+
     def common(self, source: Source) -> dict[str, Any]:
         return {"name": self.name, "metadata": self.metadata, "format": source.format}
 
 
 class Avg(Metric):
     def collect(self, scope: Scope) -> Results:
-        source, values, owners = self.source(scope)
-        counts = count(owners, len(values), scope.size).tolist()
+        source, totals, counts = self.sums(scope)
         common = self.common(source)
-        totals = field_sums(source, scope, values, owners).tolist()
         return [results.InternalAvg(**common, sum=total, count=number) for total, number in zip(totals, counts, strict=True)]
 
 
 class Sum(Metric):
     def collect(self, scope: Scope) -> Results:
-        source, values, owners = self.source(scope)
+        source, totals, _ = self.sums(scope)
         common = self.common(source)
-        return [results.InternalSum(**common, sum=total) for total in field_sums(source, scope, values, owners).tolist()]
+        return [results.InternalSum(**common, sum=total) for total in totals]
 
 
 class Min(Metric):

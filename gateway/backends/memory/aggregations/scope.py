@@ -75,7 +75,7 @@ class Scope:
     """Rows of a table and the bucket (``owners``) that each falls into; a row may be there several times, in different buckets.
 
     ``owners`` is None where there is one bucket. ``span``: the rows are all rows of a part of the table in order, so that a column's
-    values are a slice of it.
+    values are a slice of it. ``totals``: how many rows each bucket has, where that has been counted already.
     """
 
     shard: ShardContext
@@ -84,6 +84,7 @@ class Scope:
     owners: Ints | None = None
     size: int = 1
     span: slice | None = None
+    totals: Ints | None = None
 
     @staticmethod
     def of(shard: ShardContext) -> Scope:
@@ -101,13 +102,13 @@ class Scope:
 
     def empty(self) -> Scope:
         """No rows, one bucket: what an empty bucket's sub-aggregations see."""
-        return replace(self, rows=self.rows[:0], owners=None, size=1, span=None)
+        return replace(self, rows=self.rows[:0], owners=None, size=1, span=None, totals=None)
 
     def within(self, positions: NDArray[Any] | None, owners: Ints | None, size: int) -> Scope:
         """The rows at these positions (all for None), in other buckets."""
         if positions is None:
-            return replace(self, owners=owners, size=size)
-        return replace(self, rows=self.rows[positions], owners=owners, size=size, span=None)
+            return replace(self, owners=owners, size=size, totals=None)
+        return replace(self, rows=self.rows[positions], owners=owners, size=size, span=None, totals=None)
 
     def owners_at(self, positions: NDArray[Any] | None) -> Ints | None:
         """The buckets of the rows at these positions (all for None)."""
@@ -115,7 +116,7 @@ class Scope:
 
     def counts(self) -> Ints:
         """How many rows each bucket has."""
-        return count(self.owners, len(self.rows), self.size)
+        return count(self.owners, len(self.rows), self.size) if self.totals is None else self.totals
 
 
 def count(owners: Ints | None, total: int, size: int) -> Ints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ class Terms(Aggregator):
     def _sub_scope(self, scope: Scope, values: Coded, pair_of_value: Ints, found: Pairs, chosen: Ints, cardinality: int) -> Scope:
         """The rows of the chosen pairs, in the buckets that the order of ``chosen`` numbers."""
         if len(chosen) == scope.size * cardinality and np.array_equal(found.pairs[chosen], np.arange(len(chosen))):
-            return scope.within(values.positions, pair_of_value, len(chosen))
+            return replace(scope.within(values.positions, pair_of_value, len(chosen)), totals=found.counts[chosen])
         if found.of_values is None:
             bucket_of = np.full(scope.size * cardinality, -1, np.int64)
             bucket_of[found.pairs[chosen]] = np.arange(len(chosen))
