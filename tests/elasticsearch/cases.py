@@ -16,6 +16,22 @@ def hits(name: str, index: str, **body: Any) -> Case:
     return Case(f"hits-{name}", index, body)
 
 
+INDEX_CLAUSES: dict[str, dict[str, Any]] = {
+    "term": {"term": {"_index": "ALIAS:logs-web-1"}},
+    "term-unqualified": {"term": {"_index": "logs-web-1"}},
+    "term-alias": {"term": {"_index": "ALIAS:logs-all"}},
+    "term-pattern": {"term": {"_index": "*:logs-w*"}},
+    "term-insensitive": {"term": {"_index": {"value": "ALIAS:LOGS-WEB-1", "case_insensitive": True}}},
+    "terms": {"terms": {"_index": ["ALIAS:logs-app-1", "x"]}},
+    "prefix": {"prefix": {"_index": "ALIAS:logs-a"}},
+    "prefix-unqualified": {"prefix": {"_index": "logs-a"}},
+    "wildcard": {"wildcard": {"_index": "*:logs-w*"}},
+    "wildcard-unqualified": {"wildcard": {"_index": "*logs-w*"}},
+    "match": {"match": {"_index": "ALIAS:logs-app-1"}},
+    "query_string": {"query_string": {"query": '_index:"ALIAS:logs-app-1"'}},
+    "must-not": {"bool": {"must_not": [{"term": {"_index": "ALIAS:logs-app-1"}}]}},
+}
+
 QUERIES = [
     query("match_all", LOGS, {"match_all": {}}),
     query("match_all-boost", LOGS, {"match_all": {"boost": 2.5}}),
@@ -61,24 +77,7 @@ QUERIES = [
     query("term-array", LOGS, {"term": {"tags": "canary"}}),
     query("term-ip", LOGS, {"term": {"host.ip": "10.0.2.0/26"}}),
     query("term-index", LOGS, {"term": {"_index": "logs-web-1"}}),
-    *[
-        query(f"index-{name}", BOTH, clause)
-        for name, clause in {
-            "term": {"term": {"_index": "ALIAS:logs-web-1"}},
-            "term-unqualified": {"term": {"_index": "logs-web-1"}},
-            "term-alias": {"term": {"_index": "ALIAS:logs-all"}},
-            "term-pattern": {"term": {"_index": "*:logs-w*"}},
-            "term-insensitive": {"term": {"_index": {"value": "ALIAS:LOGS-WEB-1", "case_insensitive": True}}},
-            "terms": {"terms": {"_index": ["ALIAS:logs-app-1", "x"]}},
-            "prefix": {"prefix": {"_index": "ALIAS:logs-a"}},
-            "prefix-unqualified": {"prefix": {"_index": "logs-a"}},
-            "wildcard": {"wildcard": {"_index": "*:logs-w*"}},
-            "wildcard-unqualified": {"wildcard": {"_index": "*logs-w*"}},
-            "match": {"match": {"_index": "ALIAS:logs-app-1"}},
-            "query_string": {"query_string": {"query": '_index:"ALIAS:logs-app-1"'}},
-            "must-not": {"bool": {"must_not": [{"term": {"_index": "ALIAS:logs-app-1"}}]}},
-        }.items()
-    ],
+    *[query(f"index-{name}", BOTH, clause) for name, clause in INDEX_CLAUSES.items()],
     query("term-float", PRODUCTS, {"term": {"rating": 3.5}}),
     query("terms", LOGS, {"terms": {"service": ["auth", "email"], "boost": 2}}),
     query("terms-number", LOGS, {"terms": {"http.status": [404, 500, 503]}}),

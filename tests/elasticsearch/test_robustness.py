@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from tests.elasticsearch.comparing import differences, normalize
-from tests.elasticsearch.rig.clusters import Clusters, forget_remote, set_remote, wait_connected
+from tests.elasticsearch.rig.clusters import COMPRESSED, Clusters, forget_remote, set_remote, wait_connected
 from tests.elasticsearch.rig.gateway import Gateway
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.node import Node
@@ -30,22 +30,15 @@ def search(local: Node, alias: str, body: dict[str, Any]) -> Any:
 
 
 @VERSIONS
-@pytest.mark.parametrize("scheme", ["lz4", "deflate"])
-def test_compressed_requests_get_compressed_answers(clusters: Clusters, version: str, scheme: str) -> None:
-    local, alias = clusters.locals[version], f"gw_{scheme}"
+@pytest.mark.parametrize(("alias", "scheme"), COMPRESSED.items())
+def test_compressed_requests_get_compressed_answers(clusters: Clusters, version: str, alias: str, scheme: str) -> None:
+    local = clusters.locals[version]
+    wait_connected(local, alias)
     before = clusters.gateway.log.stat().st_size
-    clusters.connect(
-        local,
-        alias,
-        clusters.address("gw", "key"),
-        "proxy",
-        **{"transport.compress": "true", "transport.compression_scheme": scheme},
-    )
     for body in ({"size": 500}, {"size": 0, "aggs": {"s": {"terms": {"field": "service"}}}}):
         real, ours = search(local, "real_key_proxy", body), search(local, alias, body)
         assert real["status"] == 200
         assert not (found := list(differences(real, ours))), "\n".join(found[:20])
-    forget_remote(local, alias)
     with clusters.gateway.log.open() as log:
         log.seek(before)
         assert f'"rcgateway.compression":"{scheme}"' in log.read()

@@ -35,8 +35,11 @@ KINDS = ("real", "gw")
 SOCKETS = {"proxy": 18, "sniff": 6}
 """Sockets per alias: 18 in proxy mode, and in sniff mode six to each node."""
 
-SPARE_ALIASES = ("gw_lz4", "gw_deflate", "gw_restarted")
-"""Not connected at first, with the credential of the gateway's main key."""
+COMPRESSED = {"gw_lz4": "lz4", "gw_deflate": "deflate"}
+"""Aliases that are there from the start: a node that is running takes no change of ``transport.compression_scheme``."""
+
+SPARE_ALIASES = (*COMPRESSED, "gw_restarted")
+"""With the credential of the gateway's main key; the last one is not connected at first."""
 
 ACCESS: dict[str, Any] = {"search": [{"names": ["logs*", "products", "shop", "events", "missing*"]}]}
 """What the main key allows; an index ``secret`` is outside."""
@@ -130,7 +133,8 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
             f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"
         }
         secrets |= {f"cluster.remote.{alias}.credentials": keys["gw", "main"]["encoded"] for alias in SPARE_ALIASES}
-        locals_ = {version: _local(folder, version, certificates, secrets) for version in versions}
+        compressed = _compressed(f"127.0.0.1:{gateway.port('remote_cluster')}")
+        locals_ = {version: _local(folder, version, certificates, secrets, compressed) for version in versions}
         for node in locals_.values():
             stack.callback(node.stop)
             node.launch()
@@ -225,12 +229,23 @@ def _remote(folder: Path, files: dict[str, Path]) -> Node:
     return Node("remote", NEWEST_8, folder / "remote", settings, files=shared)
 
 
-def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str, str]) -> Node:
+def _compressed(address: str) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for alias, scheme in COMPRESSED.items():
+        prefix = f"cluster.remote.{alias}"
+        settings |= {f"{prefix}.mode": "proxy", f"{prefix}.proxy_address": address, f"{prefix}.skip_unavailable": "false"}
+        settings |= {f"{prefix}.transport.compress": "true", f"{prefix}.transport.compression_scheme": scheme}
+        settings |= {f"{prefix}.proxy_socket_connections": "2"}
+    return settings
+
+
+def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str, str], remotes: dict[str, str]) -> Node:
     prefix = "xpack.security.remote_cluster_client.ssl"
     settings = {
         **_transport_ssl("client"),
         f"{prefix}.enabled": "true",
         f"{prefix}.certificate_authorities": "ca.crt",
+        **remotes,
     }
     shared = tuple(files[name] for name in ("ca.crt", "client.crt", "client.key"))
     return Node(f"local-{version}", version, folder / f"local-{version}", settings, secrets, shared)

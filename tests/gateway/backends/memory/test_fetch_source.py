@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ RECORDED = json.loads((VECTORS / "source_filter.json").read_text())
 
 
 @pytest.mark.parametrize("case", RECORDED["cases"], ids=lambda case: f"{case[0]} {case[1]}")
-def test_filters_as_elasticsearch(case: list) -> None:
+def test_filters_as_elasticsearch(case: list[Any]) -> None:
     form, patterns, status, expected = case
     assert status == 200
     includes = patterns if form == "includes" else patterns[0] if form == "both" else []
