@@ -6,7 +6,6 @@ fair lock. A request's failure answers that request; a violation of the protocol
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -49,7 +48,6 @@ class Pump:
     handler: RequestHandler
     peer: Peer
     limits: LimitSettings
-    on_close: Callable[[], None] = lambda: None
     _send_lock: trio.Lock = field(default_factory=trio.Lock)
     _places: trio.Semaphore = field(init=False)
     _running: int = 0
@@ -81,7 +79,6 @@ class Pump:
         finally:
             with trio.move_on_after(1, shield=True):
                 await trio.aclose_forcefully(self.stream)
-            self.on_close()
 
     def drain(self) -> trio.Event:
         """Take no further requests. The event is set when those that run have been answered."""
@@ -135,7 +132,6 @@ class Pump:
                     return False
                 await self._places.acquire()
                 self._running += 1
-                self.peer.requests += 1
                 nursery.start_soon(self._answer, event)
         return True
 

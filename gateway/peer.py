@@ -24,5 +24,4 @@ class Peer:
     certificate_subject: str | None = None
     version: str | None = None
     release: str | None = None
-    requests: int = 0
     connection: int = field(default_factory=lambda: next(_numbers))

@@ -7,7 +7,7 @@ only after authorization, with the Grant that says which indices the call may to
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
@@ -29,8 +29,7 @@ class ClusterDescription:
 class Call:
     """A request that may run.
 
-    ``message`` is the decoded request where the gateway had to decode it to authorize it; ``payload`` the bytes it came from, at
-    ``version``. ``cluster_alias`` is not known to the remote side: only a search request carries it.
+    ``message`` is the decoded request, ``payload`` the bytes that it came from, at ``version``.
     """
 
     action: str
@@ -38,7 +37,6 @@ class Call:
     payload: bytes = field(repr=False)
     message: Message
     grant: Grant
-    about: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Backend(Protocol):
