@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from protocol.errors import ElasticsearchException
 
 
@@ -55,13 +57,14 @@ class Grant:
     ``names``: what takes the place of the names in the request, wildcards expanded and unauthorized ones gone, in order; ``None`` when the
     action is not bound to names (cluster actions, and those that are checked by action only). An empty tuple matches nothing: the request
     must answer as Elasticsearch does for no index at all. ``indices`` are the concrete indices behind the names, and no other index may be
-    touched; ``None`` when names are.
+    touched; ``None`` when names are. ``access``: what may be seen in those of them that are not shown whole.
     """
 
     action: str
     names: tuple[str, ...] | None = None
     indices: frozenset[str] | None = None
     checks: tuple[Check, ...] = field(default=(), compare=False)
+    access: Mapping[str, IndexAccess] = field(default_factory=dict, hash=False)
 
     @property
     def matches_nothing(self) -> bool:
@@ -70,6 +73,10 @@ class Grant:
     def covers(self, index: str) -> bool:
         """Whether a concrete index may be touched. Never true for a grant that is not bound to names."""
         return self.indices is not None and index in self.indices
+
+    def access_to(self, index: str) -> IndexAccess:
+        """What may be seen in a concrete index that the grant covers."""
+        return self.access.get(index, EVERYTHING)
 
     def explain(self) -> list[str]:
         return [f"allowed: {self.action}", *_lines(self.checks)]
