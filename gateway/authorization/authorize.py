@@ -21,8 +21,8 @@ from gateway.authorization.actions import (
 from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.grant import Check, Grant
 from gateway.authorization.metadata import ClusterMetadata
-from gateway.authorization.privileges import Selector, is_index_action
-from gateway.authorization.roles import Resource, Role
+from gateway.authorization.privileges import is_index_action
+from gateway.authorization.roles import Role
 from gateway.authorization.system import check_system
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
@@ -227,24 +227,7 @@ def _on_names(
         asked = resolved if kind.expands else names
         denied = [name for name in asked if name not in allowed]
         raise denials.action_denied(role, action, names=asked, context=denials.on_indices(denied), checks=checks)
-    indices = frozenset(
-        index
-        for resource in resources
-        for index in metadata.concrete_indices(resource.name, failures=resource.selector is Selector.FAILURES)
-    )
+    indices = frozenset(index for resource in resources for index in resource.indices(metadata))
     if not shard_indices <= indices:
         raise denials.action_denied(role, action, names=names, context=denials.on_indices(names), checks=checks)
-    for resource in resources:
-        _refuse_document_and_field_rules(role, action, resource)
-    return Grant(action, resolved, indices, checks)
-
-
-def _refuse_document_and_field_rules(role: Role, action: str, resource: Resource) -> None:
-    group = None if role.system else role.restrictions(action, resource)
-    if group is not None:
-        raise ElasticsearchException(
-            "security_exception",
-            f"action [{action}] is refused on [{resource.expression}]: role descriptor [{group.descriptor}] has document or field level "
-            f"security for indices [{','.join(group.source.names)}], which this gateway does not support yet",
-            status=403,
-        )
+    return Grant(action, resolved, indices, checks, {} if role.system else role.access(action, resources, metadata))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.authorization.descriptors import FieldSecurity
+from gateway.authorization.document_queries import DocumentQuery, Query
 from gateway.authorization.field_patterns import FieldMatcher
-
-Query = Mapping[str, Any]
-"""A query in its REST form, as in ``{"term": {"tenant": "a"}}``."""
-
+from protocol.errors import ElasticsearchException
 
 MAX_REMEMBERED_FIELDS: Final = 10_000
 """Field names come from mappings and from requests, so there is a limit."""
@@ -47,17 +45,20 @@ class FieldAccess:
 @dataclass(frozen=True, slots=True)
 class IndexAccess:
     """``queries``: for each descriptor set that restricts documents, its queries: a document must match one of each set's. ``fields``:
-    ``None`` is all of them."""
+    ``None`` is all of them. ``problem``: one of the queries cannot be run, so each read of a shard of this index fails with it."""
 
     queries: tuple[tuple[Query, ...], ...] = field(default=(), hash=False)
     fields: FieldAccess | None = None
+    problem: ElasticsearchException | None = field(default=None, compare=False)
 
     @property
     def unrestricted(self) -> bool:
         return not self.queries and self.fields is None
 
     def filters(self) -> tuple[dict[str, Any], ...]:
-        """Queries that a document must all match."""
+        """Queries that a document must all match. Raises ``problem``."""
+        if self.problem is not None:
+            raise self.problem
         return tuple(
             dict(one[0]) if len(one) == 1 else {"bool": {"should": [dict(query) for query in one], "minimum_should_match": 1}}
             for one in self.queries
@@ -65,3 +66,49 @@ class IndexAccess:
 
 
 EVERYTHING: Final = IndexAccess()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """What entries of one descriptor set show of an index: documents that any of ``queries`` matches, fields that any of ``fields`` shows.
+    ``None`` is all of them."""
+
+    queries: frozenset[DocumentQuery] | None = None
+    fields: frozenset[FieldSecurity] | None = None
+
+    @classmethod
+    def of(cls, query: DocumentQuery | None, fields: FieldSecurity) -> AccessRules:
+        return cls(
+            None if query is None else frozenset({query}),
+            None if fields.unrestricted else frozenset({fields}),
+        )
+
+    @property
+    def unrestricted(self) -> bool:
+        return self.queries is None and self.fields is None
+
+    @property
+    def template(self) -> bool:
+        """Whether a query has to be made of facts about the user first."""
+        return any(query.template for query in self.queries or ())
+
+    def __or__(self, other: AccessRules) -> AccessRules:
+        """Documents and fields are joined each by themselves, so both together may show more than either: so Elasticsearch does it."""
+        return AccessRules(
+            None if self.queries is None or other.queries is None else self.queries | other.queries,
+            None if self.fields is None or other.fields is None else self.fields | other.fields,
+        )
+
+
+UNRESTRICTED: Final = AccessRules()
+
+
+@lru_cache(1_000)
+def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
+    """What all of some descriptor sets show, each by its rules."""
+    queries = [sorted(one.queries, key=lambda query: query.text.encode()) for one in rules if one.queries is not None]
+    fields = tuple(one.fields for one in rules if one.fields is not None)
+    problem = next((query.problem for one in queries for query in one if query.problem is not None), None)
+    return IndexAccess(
+        tuple(tuple(query.query for query in one) for one in queries), FieldAccess(fields) if fields else None, problem
+    )

@@ -6,18 +6,21 @@ them allows, so that one more set can only take away.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.authentication.subjects import Subject
 from gateway.authorization.cluster_privileges import ClusterPrivilege, cluster_privilege
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor
+from gateway.authorization.document_queries import parse_document_query
 from gateway.authorization.grant import Check, Rule
+from gateway.authorization.index_access import UNRESTRICTED, AccessRules, IndexAccess, combine
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
 from gateway.authorization.patterns import NamePatterns
 from gateway.authorization.privileges import IndexPrivilege, Selector, index_privilege
 from gateway.authorization.restricted import is_restricted_name
+from protocol.errors import ElasticsearchException
 
 MAX_REMEMBERED_ACTIONS = 512
 """Action names per set for which the applicable groups are remembered. Names come from outside, so there is a limit."""
@@ -39,6 +42,10 @@ class Resource:
         abstraction = metadata.get(name)
         return cls(name, selector, abstraction, metadata.parent(abstraction))
 
+    def indices(self, metadata: ClusterMetadata) -> tuple[str, ...]:
+        """The concrete indices that it stands for."""
+        return metadata.concrete_indices(self.name, failures=self.selector is Selector.FAILURES)
+
     @property
     def expression(self) -> str:
         """The name with its selector, which is left out for data."""
@@ -46,13 +53,15 @@ class Resource:
 
 
 class IndexGroup:
-    """One entry of ``indices`` of a descriptor."""
+    """One entry of ``indices`` of a descriptor. ``shows``: its document and field rules, joined with those of other entries for the same
+    names (see ``_merged_rules``)."""
 
-    __slots__ = ("descriptor", "names", "privileges", "source")
+    __slots__ = ("descriptor", "names", "privileges", "shows", "source")
 
-    def __init__(self, descriptor: str, entry: IndicesPrivileges) -> None:
+    def __init__(self, descriptor: str, entry: IndicesPrivileges, shows: AccessRules = UNRESTRICTED) -> None:
         self.descriptor = descriptor
         self.source = entry
+        self.shows = shows
         self.names = NamePatterns(entry.names)
         self.privileges: tuple[IndexPrivilege, ...] = tuple(index_privilege(name) for name in entry.privileges)
 
@@ -73,12 +82,15 @@ class DescriptorSet:
         self.cluster: tuple[tuple[str, ClusterPrivilege], ...] = tuple(
             (descriptor.name, cluster_privilege(name)) for descriptor in self.descriptors for name in descriptor.cluster
         )
-        self.groups = tuple(
-            IndexGroup(descriptor.name, entry)
+        entries = [
+            (descriptor.name, entry)
             for descriptor in self.descriptors
             if not _is_explicit_denial(descriptor.indices)
             for entry in descriptor.indices
-        )
+        ]
+        merged = _merged_rules(entry for _, entry in entries)
+        self.groups = tuple(IndexGroup(name, entry, merged[_merge_key(entry)]) for name, entry in entries)
+        self.restricts = any(not rules.unrestricted for rules in merged.values())
         self.run_as = tuple(
             (descriptor.name, NamePatterns(descriptor.run_as, escapes=True))
             for descriptor in self.descriptors
@@ -118,6 +130,21 @@ class DescriptorSet:
             if (pattern := _covering_pattern(group, privilege, resource)) is not None:
                 yield Rule(self.origin, group.descriptor, privilege.name, pattern), group
 
+    def shown(self, action: str, resources: Iterable[Resource], metadata: ClusterMetadata) -> dict[str, AccessRules]:
+        """What each concrete index behind the resources shows. Rules of several resources for one index are joined as those of several
+        entries are; an index that no entry covers is left out."""
+        found: dict[str, AccessRules] = {}
+        for resource in resources:
+            covering: AccessRules | None = None
+            for _, group in self.index_rules(action, resource):
+                covering = group.shows if covering is None else covering | group.shows
+            if covering is None:
+                continue
+            for index in resource.indices(metadata):
+                known = found.get(index)
+                found[index] = covering if known is None or known is covering else known | covering
+        return found
+
     def _applicable(self, action: str) -> tuple[tuple[IndexGroup, IndexPrivilege], ...]:
         found = self._by_action.get(action)
         if found is None:
@@ -128,6 +155,22 @@ class DescriptorSet:
                 self._by_action.clear()
             self._by_action[action] = found
         return found
+
+
+def _merge_key(entry: IndicesPrivileges) -> Hashable:
+    return frozenset(entry.names), entry.allow_restricted_indices
+
+
+def _merged_rules(entries: Iterable[IndicesPrivileges]) -> Mapping[Hashable, AccessRules]:
+    """Rules by names. Elasticsearch makes one of all entries for the same names before it looks at privileges, so that an entry without a
+    query lifts the query of another, even where it does not allow the action (``MergeableIndicesPrivilege`` of 8.19)."""
+    merged: dict[Hashable, AccessRules] = {}
+    for entry in entries:
+        query = None if entry.query is None else parse_document_query(entry.query)
+        rules = AccessRules.of(query, entry.field_security)
+        key = _merge_key(entry)
+        merged[key] = merged[key] | rules if key in merged else rules
+    return merged
 
 
 def _is_explicit_denial(entries: tuple[IndicesPrivileges, ...]) -> bool:
@@ -216,13 +259,34 @@ class Role:
         origins = tuple(one.origin for one in self.authenticating)
         return Check(f"run as {user}", origins, tuple(one.run_as_rule(user) for one in self.authenticating))
 
-    def restrictions(self, action: str, resource: Resource) -> IndexGroup | None:
-        """A group whose document or field rules would apply to the resource; ``None`` when each set has a rule without any."""
-        for one in self.sets:
-            groups = [group for _, group in one.index_rules(action, resource)]
-            if groups and all(group.source.uses_document_or_field_security for group in groups):
-                return groups[0]
-        return None
+    def access(self, action: str, resources: Sequence[Resource], metadata: ClusterMetadata) -> Mapping[str, IndexAccess]:
+        """What may be seen in those of the concrete indices behind the resources that are not shown whole. All of the resources must have
+        been allowed. Raises a security_exception (403) for a query that is a template."""
+        shown = [one.shown(action, resources, metadata) for one in self.sets if one.restricts]
+        access: dict[str, IndexAccess] = {}
+        for index in dict.fromkeys(index for one in shown for index in one):
+            rules = tuple(one[index] for one in shown)
+            if any(one.template for one in rules):
+                raise self._template_refused(action, index, rules)
+            combined = combine(rules)
+            if not combined.unrestricted:
+                access[index] = combined
+        return access
+
+    def _template_refused(self, action: str, index: str, rules: tuple[AccessRules, ...]) -> ElasticsearchException:
+        text = next(query.text for one in rules for query in one.queries or () if query.template)
+        source = next(
+            f"role descriptor [{group.descriptor}] has for indices [{','.join(group.source.names)}]"
+            for one in self.sets
+            for group in one.groups
+            if group.source.query == text
+        )
+        return ElasticsearchException(
+            "security_exception",
+            f"action [{action}] is refused on index [{index}]: the document query that {source} is a template, "
+            "which is not supported by this gateway",
+            status=403,
+        )
 
     def authorized_names(
         self, action: str, selector: Selector, metadata: ClusterMetadata, *, data_streams: bool

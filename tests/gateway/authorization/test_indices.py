@@ -290,34 +290,6 @@ def test_neither_index_nor_cluster_action() -> None:
         authorize_indices(everything, "cluster:monitor/state", ["logs-a1"], IndicesOptions(), CLUSTER)
 
 
-RULED: list[dict[str, Any]] = [
-    {"query": {"term": {"team": "a"}}},
-    {"query": '{"match_all":{}}'},
-    {"field_security": {"grant": ["a*"]}},
-    {"field_security": {"grant": ["*"], "except": ["secret"]}},
-    {"field_security": {"grant": []}},
-]
-
-
-@pytest.mark.parametrize("rule", RULED)
-def test_document_and_field_rules_refuse_the_request(rule: dict[str, Any]) -> None:
-    limited = descriptors(entry("logs-a*", **rule))
-    for who in (role(limited), role(descriptors(entry("*")), limited), role(limited, descriptors(entry("*")))):
-        error = refusal(who, "logs-a1")
-        assert error.status == 403
-        assert "document or field level security for indices [logs-a*], which this gateway does not support yet" in str(error)
-        assert "does not support yet" in str(refusal(who, "logs-*"))
-
-
-def test_rules_that_take_nothing_away() -> None:
-    assert names(reader("logs*", field_security={"grant": ["*"]}), "logs-a1") == ["logs-a1"]
-    assert names(reader("logs*", field_security={"grant": ["x", "*"], "except": []}, query=""), "logs-a1") == ["logs-a1"]
-    free = descriptors(entry("logs-a*", query={"match_all": {}}), entry("logs-*"))
-    assert names(role(free), "logs-a1") == ["logs-a1"]
-    other_action = descriptors(entry("logs*"), entry("logs*", privileges=["monitor"], query={"match_all": {}}))
-    assert names(role(other_action), "logs-a1") == ["logs-a1"]
-
-
 def test_the_answer_to_why() -> None:
     who = role(descriptors(entry("logs*", "x"), name="one"), descriptors(entry("/logs-a./", privileges=["all"]), name="two"))
     grant = authorize_indices(who, SEARCH, ["logs-a1"], IndicesOptions(), CLUSTER)
