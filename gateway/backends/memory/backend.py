@@ -95,6 +95,7 @@ def _search(cluster: MemoryCluster, grant: Grant, request: SearchRequest) -> Mes
         cluster_alias=request.local_cluster_alias,
         final_reduce=request.final_reduce,
         allow_partial_results=request.allow_partial_search_results is not False,
+        access=grant.access_to,
     )
 
 
@@ -134,6 +135,7 @@ def _field_caps(cluster: MemoryCluster, grant: Grant, request: FieldCapsRequest)
         include_empty=request.include_empty_fields,
         index_filter=request.index_filter,
         runtime_fields=request.runtime_fields,
+        access=grant.access_to,
     )
 
 

@@ -7,15 +7,17 @@ Nothing here waits or writes; one cluster may be read from several threads once 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata
 from gateway.backends.memory.field_caps import index_field_caps
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.refusals import illegal, unsupported
 from gateway.backends.memory.resolve_names import concrete_indices, describe, index_not_found, resolve_expressions
+from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search import Target, search
 from gateway.backends.memory.search_match import can_match
 from gateway.globs import is_simple_pattern, simple_match
@@ -65,9 +67,10 @@ class MemoryCluster:
         cluster_alias: str | None = None,
         final_reduce: bool = True,
         allow_partial_results: bool = True,
+        access: Callable[[str], IndexAccess] = lambda _: EVERYTHING,
     ) -> SearchResponse:
-        """Executes a search; see `search.search`. Raises ElasticsearchException."""
-        targets = self.targets(names, options)
+        """Executes a search; see `search.search`. ``access`` says what may be seen of an index. Raises ElasticsearchException."""
+        targets = [replace(target, access=access(target.index.name)) for target in self.targets(names, options)]
         for name in _boosted_names(source):
             if ":" in name:
                 raise illegal(
@@ -101,16 +104,18 @@ class MemoryCluster:
         include_empty: bool = True,
         index_filter: dict[str, Any] | None = None,
         runtime_fields: Mapping[str, Any] | None = None,
+        access: Callable[[str], IndexAccess] = lambda _: EVERYTHING,
     ) -> FieldCapsResponse:
         """The fields of each index, as the asking cluster merges them; indices that the filter cannot match are left out.
 
         Raises ElasticsearchException."""
         if runtime_fields:
             raise unsupported("runtime_mappings")
+        seen = [restricted(target.index, access(target.index.name)) for target in self.targets(names, options)]
         responses = [
-            index_field_caps(target.index, fields, filters=filters, types=types, include_empty=include_empty)
-            for target in self.targets(names, options)
-            if can_match(target.index, index_filter, now_millis)
+            index_field_caps(index, fields, filters=filters, types=types, include_empty=include_empty)
+            for index in seen
+            if can_match(index, index_filter, now_millis)
         ]
         return FieldCapsResponse(index_responses=sorted(responses, key=lambda response: response.index))
 

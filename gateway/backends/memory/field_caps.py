@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -45,10 +45,10 @@ def index_field_caps(
     filters: Sequence[str] = (),
     types: Sequence[str] = (),
     include_empty: bool = True,
-    allowed: Callable[[str], bool] | None = None,
 ) -> IndexResponse:
-    """The fields that the patterns (with ``*``) match. ``allowed`` narrows to the fields that the requester may see (metadata fields are
-    always seen). Raises ElasticsearchException."""
+    """The fields that the patterns (with ``*``) match, as far as they may be seen. Raises ElasticsearchException.
+
+    Whether a field is empty is a matter of the whole index, also for somebody who sees only some of its documents."""
     for filter_ in filters:
         if filter_ not in _FILTERS:
             raise illegal(f"Unknown field caps filter [{filter_}]")
@@ -75,7 +75,7 @@ def index_field_caps(
         if (
             not wanted(name, kind, metadata=False, nested=field.nested is not None, multi=field.parent is not None)
             or not (include_empty or bool(index.table(field.nested).exists(field).any()))
-            or not (allowed is None or allowed(field.name))
+            or not index.shows(field.name)
         ):
             continue
         caps[name] = IndexFieldCaps(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from gateway.backends.memory.columns import Column, Mask, Rows
+from gateway.backends.memory.data_streams import DataStream
 from gateway.backends.memory.documents import DocumentParser, parse_source
 from gateway.backends.memory.mapping import FieldType, Mapping, ObjectType
 from gateway.backends.memory.postings import Postings
@@ -40,6 +42,8 @@ class Index:
         uuid: str | None = None,
         hidden: bool = False,
         closed: bool = False,
+        system: bool = False,
+        data_stream: DataStream | None = None,
     ) -> None:
         self.name = name
         self.uuid = uuid or secrets.token_urlsafe(16)
@@ -49,11 +53,19 @@ class Index:
         self.aliases = aliases or {}
         self.hidden = hidden
         self.closed = closed
+        self.system = system
+        """Whether it is one of Elasticsearch's own, hence restricted."""
+        self.data_stream = data_stream
+        """The data stream that it belongs to, as a backing index or as an index of its failure store."""
         self.mapping = mapping or Mapping()
         self.cluster_alias: str | None = None
         """The name of this cluster where a search came from: see `seen_as`."""
         self.generation = 0
         """Counts changes; what is cached for one generation is stale in the next."""
+        self.hides_documents = False
+        """Whether documents are kept from who reads it, as restricted.py does."""
+        self.views: OrderedDict[Any, Any] = OrderedDict()
+        """What restricted.py keeps: the index as some roles see it."""
         self._sources: list[bytes] = []
         self._ids: list[str] = []
         self._row_of: dict[str, int] = {}
@@ -169,6 +181,10 @@ class Index:
     def field(self, name: str) -> FieldType | None:
         """The leaf field with this full dotted path (multi-fields too; an alias field gives its target), or None."""
         return self.mapping.field(name)
+
+    def shows(self, name: str) -> bool:  # noqa: ARG002 - everything
+        """Whether a field (by its own name, not an alias') may be seen by who reads the index (restricted.py)."""
+        return True
 
     def fields(self) -> Iterator[tuple[str, FieldType]]:
         """All leaf fields by path."""

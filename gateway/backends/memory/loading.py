@@ -75,23 +75,6 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
             raise LoadError(path, f"not a file to load: its name must end in {DEFINITION}, {BULK[0]} or {BULK[1]}")
 
 
-def check_name(name: str) -> str | None:
-    """Why Elasticsearch would not create an index with this name, or None."""
-    if not name:
-        return "Invalid index name [], must not be empty"
-    if name in (".", ".."):
-        return f"Invalid index name [{name}], must not be '.' or '..'"
-    if name != name.lower():
-        return f"Invalid index name [{name}], must be lowercase"
-    if name[0] in "_-+":
-        return f"Invalid index name [{name}], must not start with '_', '-', or '+'"
-    if any(letter in _FORBIDDEN for letter in name):
-        return f"Invalid index name [{name}], must not contain the following characters {sorted(_FORBIDDEN)}"
-    if len(name.encode()) > MAX_NAME_BYTES:
-        return f"Invalid index name [{name}], index name is too long, ({len(name.encode())} > {MAX_NAME_BYTES})"
-    return None
-
-
 def _define(path: Path) -> Index:
     name = path.name.removesuffix(DEFINITION)
     wrong = check_name(name)
@@ -107,44 +90,6 @@ def _define(path: Path) -> Index:
         return create_index(name, body)
     except ElasticsearchException as error:
         raise LoadError(path, _reasons(error)) from None
-
-
-def create_index(name: str, body: Any) -> Index:
-    """An empty index of a create-index body. Raises ElasticsearchException."""
-    if not isinstance(body, dict):
-        raise ElasticsearchException("parse_exception", "request body is required to be an object", status=400)
-    for key in body:
-        if key not in ("settings", "mappings", "aliases"):
-            raise ElasticsearchException("parse_exception", f"unknown key [{key}] for create index", status=400)
-    for key, value in body.items():
-        if not isinstance(value, dict):
-            raise ElasticsearchException("parse_exception", f"key [{key}] must be an object", status=400)
-    settings = parse_settings(body.get("settings", {}))
-    mappings = body.get("mappings", {})
-    mapping = parse_mappings(mappings)
-    mapping.max_fields = int(settings.get("index.mapping.total_fields.limit", mapping.max_fields))
-    return Index(
-        name,
-        mapping=mapping,
-        mappings=mappings,
-        settings=settings,
-        aliases=_aliases(body.get("aliases", {})),
-        hidden=settings.get("index.hidden") == "true",
-    )
-
-
-def _aliases(aliases: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    for name, properties in aliases.items():
-        if not isinstance(properties, dict):
-            raise ElasticsearchException("parse_exception", f"alias [{name}] must be an object", status=400)
-        for key, value in properties.items():
-            if key not in _ALIAS_PROPERTIES:
-                raise ElasticsearchException("illegal_argument_exception", f"Unknown field [{key}] in alias [{name}]", status=400)
-            if key == "filter" and not isinstance(value, dict):
-                raise ElasticsearchException(
-                    "illegal_argument_exception", f"filter of alias [{name}] must be a query", status=400
-                )
-    return aliases
 
 
 def _check_aliases(indices: dict[str, Index]) -> None:

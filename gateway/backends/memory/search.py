@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 from math import isnan, nan
 from typing import Any, Final
 
+from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from gateway.backends.memory.aggregations import aggregate, check_pipelines, reduce
 from gateway.backends.memory.fetch import Fetcher, check_fetch
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.refusals import illegal
+from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search_body import SearchBody, parse_body
 from gateway.backends.memory.search_match import can_match, minimum_and_maximum, must_visit_all
 from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_shard
@@ -40,11 +42,20 @@ _NUMERIC: Final = {SortFieldType.INT, SortFieldType.LONG, SortFieldType.FLOAT, S
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An index to search, and the queries that its documents must match besides the search's own: the filters of the aliases that it
-    was named by (already joined), and document-level security."""
+    """An index to search, the filters of the aliases that it was named by (already joined), and what of it may be seen."""
 
     index: Index
     filters: tuple[dict[str, Any], ...] = ()
+    access: IndexAccess = EVERYTHING
+    refusal: ElasticsearchException | None = None
+    """Why the index cannot be searched: what restricts it cannot be applied."""
+
+    def as_seen(self, cluster_alias: str | None) -> Target:
+        """The same, with the index as the search sees it: what may be seen of it, under the name that the search gives it."""
+        try:
+            return replace(self, index=restricted(self.index, self.access).seen_as(cluster_alias), access=EVERYTHING)
+        except ElasticsearchException as error:
+            return replace(self, index=self.index.seen_as(cluster_alias), refusal=error)
 
 
 def search(
@@ -71,7 +82,7 @@ def search(
     if not targets:
         return _finish(SearchResponse(hits=SearchHits(total=TotalHits(value=0), max_score=0.0)), begun)
     run = _Search(body, now_millis, node_id, cluster_alias, final_reduce, boosts)
-    seen = [replace(target, index=target.index.seen_as(cluster_alias)) for target in targets]
+    seen = [target.as_seen(cluster_alias) for target in targets]
     return _finish(run.execute(sorted(seen, key=lambda target: target.index.name), allow_partial_results), begun)
 
 
@@ -143,11 +154,18 @@ class _Search:
         if len(targets) < 2 or not body.sort or body.sort[0].field.startswith("_"):
             return targets, 0
         everywhere = must_visit_all(body.aggregations)
-        kept = [target for target in targets if everywhere or can_match(target.index, body.query, self._now)]
+        kept = [
+            target
+            for target in targets
+            if everywhere or target.refusal is not None or can_match(target.index, body.query, self._now)
+        ]
         if not kept and body.aggregations is not None:
             # One index is asked all the same, so that there is an answer.
             kept = targets[:1]
-        bounds = {target.index.name: minimum_and_maximum(body.sort[0], target.index) for target in kept}
+        bounds = {
+            target.index.name: None if target.refusal is not None else minimum_and_maximum(body.sort[0], target.index)
+            for target in kept
+        }
         if all(bound is None or not isinstance(bound[0], str) for bound in bounds.values()) or all(
             bound is None or isinstance(bound[0], str) for bound in bounds.values()
         ):
@@ -165,6 +183,9 @@ class _Search:
 
     def _query(self, target: Target) -> _Found | None:
         shard = self._shard(target.index)
+        if target.refusal is not None:
+            self._fail(shard, target.refusal)
+            return None
         boost = next((boost for name, boost in self._body.boosts if self._boosted(name, target.index)), 1.0)
         aggregate = self._aggregator(target, shard) if self._body.aggregations is not None else None
         try:

@@ -16,7 +16,7 @@ from gateway.backends.memory.queries import (  # noqa: F401 - each module declar
     simple_query_string,
     term_level,
 )
-from gateway.backends.memory.queries.compiler import Context, RewriteError, supported
+from gateway.backends.memory.queries.compiler import Context, Now, RewriteError, supported
 from gateway.backends.memory.queries.nodes import ONE, Names, Node
 from gateway.backends.memory.values import MalformedValueError
 from protocol.errors import ElasticsearchException
@@ -26,7 +26,7 @@ __all__ = ["compile_query", "execute", "supported"]
 _UNWRAPPED = frozenset({"query_shard_exception", "parsing_exception"})
 
 
-def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: int, bare: bool = False) -> Node:
+def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: Now, bare: bool = False) -> Node:
     """The executable tree of a query; None means match_all.
 
     Raises ElasticsearchException: ``parsing_exception`` for a malformed or unknown query, what fails when a query is rewritten as it is,
@@ -53,7 +53,7 @@ def execute(
     index: Index,
     query: dict[str, Any] | None,
     *,
-    now_millis: int,
+    now_millis: Now,
     needs_scores: bool = True,
     filters: tuple[dict[str, Any], ...] = (),
     bare: bool = False,

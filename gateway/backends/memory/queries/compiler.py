@@ -25,6 +25,8 @@ from protocol.errors import ElasticsearchException
 
 MAX_DEPTH: Final = 30
 """indices.query.bool.max_nested_depth: how deep queries may nest."""
+Now = int | Callable[[], int]
+"""The time that ``now`` is in milliseconds, or what says it (or refuses to) where a query asks for it."""
 MAX_CLAUSES: Final = 4096
 """indices.query.bool.max_clause_count, of a node with a usual heap."""
 
@@ -53,7 +55,7 @@ class Context:
 
     index: Index
     table: Table
-    now_millis: int
+    now_millis: Now
     depth: int = 0
 
     @property
