@@ -15,6 +15,7 @@ from gateway.authorization.role_files import RoleFileError
 from gateway.commands.certs import certs
 from gateway.commands.check import check
 from gateway.commands.demo import demo
+from gateway.commands.explain import explain
 from gateway.commands.keys import keys
 from gateway.commands.roles import roles
 from gateway.commands.serve import serve
@@ -30,7 +31,7 @@ def cli() -> None:
     """A daemon that is a remote cluster to any Elasticsearch cluster."""
 
 
-for _command in (serve, keys, certs, check, roles, demo):
+for _command in (serve, keys, certs, check, roles, explain, demo):
     cli.add_command(_command)
 
 
