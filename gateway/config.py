@@ -36,7 +36,9 @@ __all__ = [
     "transport_interface",
 ]
 
-_IS_LIST = dict(setting_fields())
+_ALL_FIELDS = dict(setting_fields())
+_IS_LIST = {name: is_list for name, is_list in _ALL_FIELDS.items() if "*" not in name}
+_NAMED_BY_OPERATOR = {tuple(name.split(".")): is_list for name, is_list in _ALL_FIELDS.items() if "*" in name}
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -71,11 +73,12 @@ def _validate(written: Mapping[str, Written], folder: Path, origin: str) -> Sett
     for name in _IS_LIST:
         _group_of(tree, name)  # also the groups nothing is said of, so that their default paths are resolved as well
     for name, entry in written.items():
-        if name not in _IS_LIST:
+        is_list = _is_list(name)
+        if is_list is None:
             problems.append(f"{entry.where}: {_unknown(name)}")
             continue
         value = entry.value
-        if _IS_LIST[name]:
+        if is_list:
             value = split_list(value) if isinstance(value, str) else value
         elif not isinstance(value, str):
             problems.append(f"{entry.where}: setting [{name}] takes one value, not a list")
@@ -93,6 +96,18 @@ def _validate(written: Mapping[str, Written], folder: Path, origin: str) -> Sett
     return settings
 
 
+def _is_list(name: str) -> bool | None:
+    """Whether a setting holds several values; None where there is no such setting."""
+    known = _IS_LIST.get(name)
+    if known is not None:
+        return known
+    parts = name.split(".")
+    for form, is_list in _NAMED_BY_OPERATOR.items():
+        if len(form) == len(parts) and all(part and want in ("*", part) for want, part in zip(form, parts, strict=True)):
+            return is_list
+    return None
+
+
 def _group_of(tree: dict[str, Any], name: str) -> dict[str, Any]:
     for group in name.split(".")[:-1]:
         tree = tree.setdefault(group, {})
@@ -100,7 +115,7 @@ def _group_of(tree: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> str:
-    members = [known for known in _IS_LIST if known.startswith(f"{name}.")]
+    members = [known for known in _ALL_FIELDS if known.startswith(f"{name}.")]
     if members:
         return f"[{name}] is a group of settings, not a setting; allowed are [{', '.join(members)}]"
     return f"unknown setting [{name}]{did_you_mean(name, _IS_LIST)}"

@@ -99,7 +99,7 @@ class ApiKeyModel:
         except WireError as error:
             raise authentication_failure("error attempting to authenticate request", _illegal(str(error))) from None
         descriptors = json.dumps(dict(key.role_descriptors)).encode()
-        return cross_cluster_subject(info, CrossClusterKey(key.id, key.username, descriptors))
+        return cross_cluster_subject(info, CrossClusterKey(key.id, key.username, descriptors, key.name))
 
     def _verified(self, header: Header) -> ApiKey:
         """The key, in the words of the second check where it is not good."""

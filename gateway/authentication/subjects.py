@@ -35,11 +35,13 @@ API_KEY_CHALLENGE = "ApiKey"
 
 @dataclass(frozen=True, slots=True)
 class CrossClusterKey:
-    """A verified cross-cluster API key. ``owner`` made it; ``role_descriptors`` is JSON: what the key itself allows."""
+    """A verified cross-cluster API key. ``owner`` made it; ``role_descriptors`` is JSON: what the key itself allows. ``name`` is for the
+    log."""
 
     id: str
     owner: str
     role_descriptors: bytes
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

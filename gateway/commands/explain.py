@@ -139,7 +139,7 @@ def _stored_key(settings: Settings, key_id: str) -> CrossClusterKey:
     if key.invalidated or key.is_expired(time.time_ns() // 1_000_000):
         state = "invalidated" if key.invalidated else "expired"
         click.echo(f"note: API key [{key_id}] is {state}, so every request is refused; this is what it would allow", err=True)
-    return CrossClusterKey(key.id, key.username, json.dumps(dict(key.role_descriptors)).encode())
+    return CrossClusterKey(key.id, key.username, json.dumps(dict(key.role_descriptors)).encode(), key.name)
 
 
 def _key_of(access: str) -> CrossClusterKey:

@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
@@ -187,7 +187,65 @@ class TransportSecurity(Group):
     ssl: TransportSsl = TransportSsl()
 
 
+AUDIT_EVENTS = (
+    "access_denied",
+    "access_granted",
+    "anonymous_access_denied",
+    "authentication_failed",
+    "authentication_success",
+    "connection_denied",
+    "connection_granted",
+    "request_refused",
+    "run_as_denied",
+    "run_as_granted",
+    "system_access_granted",
+    "tampered_request",
+)
+"""Elasticsearch's names for those that exist there; ``request_refused`` is the gateway's own."""
+
+EventNames = list[Annotated[str, _one_of("_all", *AUDIT_EVENTS)]]
+
+
+class AuditIgnoreFilter(Group):
+    """A policy: events that match all five lists are not written. Patterns are those of role names; an empty text, or an empty list,
+    matches an event without the field."""
+
+    users: list[str] = ["*"]
+    realms: list[str] = ["*"]
+    roles: list[str] = ["*"]
+    indices: list[str] = ["*"]
+    actions: list[str] = ["*"]
+
+
+class AuditEventSettings(Group):
+    # All of Elasticsearch's default, and what it leaves out about other clusters: the accesses of its own internal users.
+    include: EventNames = [name for name in AUDIT_EVENTS if name not in ("authentication_success", "connection_granted")]
+    exclude: EventNames = []
+    ignore_filters: dict[str, AuditIgnoreFilter] = {}
+    """By the name of the policy."""
+
+
+class AuditLogfileSettings(Group):
+    events: AuditEventSettings = AuditEventSettings()
+
+
+class SecurityAuditSettings(Group):
+    enabled: Boolean = True
+    logfile: AuditLogfileSettings = AuditLogfileSettings()
+
+
+class AuditSettings(Group):
+    """Where audit events go, and how long they may be."""
+
+    output: Annotated[str, _one_of("log", "file")] = "log"
+    """log: among the other lines of the log."""
+    path: FilePath = Path("audit.ndjson")
+    max_indices: Count = 64
+    """Names in each list of an event; a request may name thousands."""
+
+
 class SecuritySettings(Group):
+    audit: SecurityAuditSettings = SecurityAuditSettings()
     remote_cluster_server: RemoteClusterServerSecurity = RemoteClusterServerSecurity()
     transport: TransportSecurity = TransportSecurity()
 
@@ -241,6 +299,7 @@ class Settings(Group):
     transport: TransportSettings = Field(default_factory=TransportSettings)
     xpack: XPackSettings = Field(default_factory=XPackSettings)
     backend: BackendSettings = Field(default_factory=BackendSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     workers: Count = 1
@@ -256,10 +315,13 @@ class Settings(Group):
 
 
 def setting_fields(group: type[Group] = Settings, prefix: str = "") -> Iterator[tuple[str, bool]]:
-    """Each setting's full name, and whether it is a list."""
+    """Each setting's full name, and whether it is a list. Where the operator chooses a part of the name there is a ``*`` for it."""
     for name, field in group.model_fields.items():
         annotation = field.annotation
+        origin = get_origin(annotation)
         if isinstance(annotation, type) and issubclass(annotation, Group):
             yield from setting_fields(annotation, f"{prefix}{name}.")
+        elif origin is dict:
+            yield from setting_fields(get_args(annotation)[1], f"{prefix}{name}.*.")
         else:
-            yield prefix + name, get_origin(annotation) is list
+            yield prefix + name, origin is list
