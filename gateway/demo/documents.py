@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from gateway.backends.memory.data_streams import backing_index
 
 Document = dict[str, Any]
 
@@ -64,11 +66,29 @@ _PRODUCTS = {
 
 @dataclass(frozen=True, slots=True)
 class DemoIndex:
-    """An index: its name, the body of its create-index call, and its documents by id."""
+    """An index: its name, the body of its create-index call, and its documents by id. ``system``: to be restricted, which a real cluster
+    tells from the name alone."""
 
     name: str
     body: dict[str, Any]
     documents: tuple[tuple[str, Document], ...]
+    closed: bool = False
+    system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDataStream:
+    """A data stream: its name, the body of its index template (``data_stream``, ``template``), and the documents of each backing index,
+    the oldest first. ``created`` is the date in their names; a real cluster takes that of today."""
+
+    name: str
+    body: dict[str, Any]
+    documents: tuple[tuple[tuple[str, Document], ...], ...]
+    created: date
+
+    @property
+    def backing_indices(self) -> tuple[str, ...]:
+        return tuple(backing_index(self.name, number, self.created) for number in range(1, len(self.documents) + 1))
 
 
 def indices(size: int = 1500) -> list[DemoIndex]:
@@ -82,19 +102,65 @@ def indices(size: int = 1500) -> list[DemoIndex]:
     ]
 
 
-def write(folder: Path, made: list[DemoIndex]) -> None:
-    """Each index as ``NAME.index.json`` and ``NAME.ndjson.gz``, the form that ``backend.memory.load`` reads."""
+def write(folder: Path, made: Sequence[DemoIndex | DemoDataStream]) -> None:
+    """Each as ``NAME.index.json`` or ``NAME.data_stream.json``, and ``NAME.ndjson.gz``: what ``backend.memory.load`` reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index in made:
-        (folder / f"{index.name}.index.json").write_text(json.dumps(index.body, indent=2) + "\n")
-        (folder / f"{index.name}.ndjson.gz").write_bytes(gzip.compress(bulk(index).encode(), mtime=0))
+    for one in made:
+        if isinstance(one, DemoDataStream):
+            kind = "data_stream"
+            parts = zip(one.backing_indices, one.documents, strict=True)
+            body = one.body | {"created": one.created.isoformat(), "generations": ["data"] * len(one.documents)}
+            lines = "".join(_lines("index", name, documents) for name, documents in parts)
+        else:
+            kind = "index"
+            body = one.body | ({"state": "close"} if one.closed else {}) | ({"system": True} if one.system else {})
+            lines = bulk(one)
+        (folder / f"{one.name}.{kind}.json").write_text(json.dumps(body, indent=2) + "\n")
+        (folder / f"{one.name}.ndjson.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
 
 
 def bulk(index: DemoIndex) -> str:
     """The documents as the body of a bulk call."""
+    return _lines("index", index.name, index.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class RestCall:
+    """A call on the REST API of a real cluster; a text as ``body`` is that of a bulk call (``application/x-ndjson``)."""
+
+    method: str
+    path: str
+    body: dict[str, Any] | str | None = None
+
+
+def rest_calls(made: Iterable[DemoIndex | DemoDataStream], *, priority: int = 500) -> Iterator[RestCall]:
+    """What makes the same on a real cluster, in this order, each call to succeed. Documents of an index are in one segment, in their
+    order. ``priority`` is that of the index templates, which bear the names of the data streams. The first backing index of a data
+    stream must have a document: it is created by writing."""
+    for one in made:
+        if isinstance(one, DemoDataStream):
+            template = {"index_patterns": [one.name], "priority": priority, "data_stream": {}} | one.body
+            yield RestCall("PUT", f"/_index_template/{one.name}", template)
+            for number, documents in enumerate(one.documents):
+                if number:
+                    yield RestCall("POST", f"/{one.name}/_rollover")
+                if documents:
+                    yield RestCall("POST", "/_bulk?refresh=true", _lines("create", one.name, documents))
+        else:
+            settings = one.body.get("settings", {})
+            unrefreshed = settings | {"index": settings.get("index", {}) | {"refresh_interval": -1}}
+            yield RestCall("PUT", f"/{one.name}", one.body | {"settings": unrefreshed})
+            if one.documents:
+                yield RestCall("POST", "/_bulk", bulk(one))
+            yield RestCall("POST", f"/{one.name}/_refresh")
+            if one.closed:
+                yield RestCall("POST", f"/{one.name}/_close")
+
+
+def _lines(operation: str, name: str, documents: Iterable[tuple[str, Document]]) -> str:
     lines = []
-    for key, document in index.documents:
-        lines += [json.dumps({"index": {"_index": index.name, "_id": key}}), json.dumps(document, ensure_ascii=False)]
+    for key, document in documents:
+        lines += [json.dumps({operation: {"_index": name, "_id": key}}), json.dumps(document, ensure_ascii=False)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,10 @@
 """Loading the in-memory cluster from files.
 
-``NAME.index.json`` is the body of Elasticsearch's create-index call for the index NAME (settings, mappings, aliases); ``*.ndjson`` and
-``*.ndjson.gz`` are bulk files whose action lines name ``_index`` and ``_id``. An index that only bulk files name is created with
-dynamic mappings.
+``NAME.index.json`` is the body of Elasticsearch's create-index call for the index NAME (settings, mappings, aliases), and
+``NAME.data_stream.json`` the body of the index template that makes the data stream NAME; definitions.py tells what more may stand in
+them. ``*.ndjson`` and ``*.ndjson.gz`` are bulk files whose action lines name ``_index`` and ``_id``. An index that only bulk files name is
+created with dynamic mappings. Documents for a data stream go to its last backing index, with the action ``create`` as everywhere;
+``NAME::failures`` means its failure store, and older indices are written to by their full names.
 """
 
 from __future__ import annotations
@@ -15,17 +17,17 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from gateway.backends.memory.data_streams import TIMESTAMP_FIELD, DataStream
+from gateway.backends.memory.definitions import check_name, create_data_stream, create_index
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import Mapping
-from gateway.backends.memory.mapping_parser import parse_mappings
-from gateway.backends.memory.settings import parse_settings
 from protocol.errors import ElasticsearchException
 
 DEFINITION: Final = ".index.json"
+DATA_STREAM: Final = ".data_stream.json"
 BULK: Final = (".ndjson", ".ndjson.gz")
-MAX_NAME_BYTES: Final = 255
-_FORBIDDEN: Final = frozenset('\\/*?"<>| ,#:')
-_ALIAS_PROPERTIES: Final = frozenset({"filter", "is_hidden", "is_write_index", "routing", "index_routing", "search_routing"})
+_ENDINGS: Final = (DEFINITION, DATA_STREAM, *BULK)
+_FAILURES: Final = "::failures"
 _ACTION_PROPERTIES: Final = frozenset({"_index", "_id", "routing", "require_alias", "op_type", "version", "version_type"})
 
 
@@ -44,19 +46,23 @@ def load(paths: Iterable[Path]) -> dict[str, Index]:
     definitions: list[Path] = []
     bulks: list[Path] = []
     for path in files_of(paths):
-        (definitions if path.name.endswith(DEFINITION) else bulks).append(path)
+        (bulks if path.name.endswith(BULK) else definitions).append(path)
     indices: dict[str, Index] = {}
     for path in definitions:
-        index = _define(path)
-        if index.name in indices:
-            raise LoadError(path, f"index [{index.name}] is defined twice")
-        indices[index.name] = index
+        for index in _define(path):
+            if index.name in indices:
+                raise LoadError(path, f"index [{index.name}] is defined twice")
+            indices[index.name] = index
+    streams = {index.data_stream.name: index.data_stream for index in indices.values() if index.data_stream is not None}
+    for name in streams:
+        if name in indices:
+            raise LoadError(Path(name + DATA_STREAM), f"data stream [{name}] conflicts with index")
     for path in bulks:
-        _bulk(path, indices)
+        _bulk(path, indices, streams)
     for index in indices.values():
         index.compact()
         index.warm()
-    _check_aliases(indices)
+    _check_aliases(indices, streams)
     return indices
 
 
@@ -64,19 +70,18 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
     """The files that would be loaded, in order. Raises LoadError for a path that is not there or a file of another kind."""
     for path in paths:
         if path.is_dir():
-            yield from (
-                found for found in sorted(path.rglob("*")) if found.is_file() and found.name.endswith((DEFINITION, *BULK))
-            )
+            yield from (found for found in sorted(path.rglob("*")) if found.is_file() and found.name.endswith(_ENDINGS))
         elif not path.exists():
             raise LoadError(path, "no such file or folder")
-        elif path.name.endswith((DEFINITION, *BULK)):
+        elif path.name.endswith(_ENDINGS):
             yield path
         else:
-            raise LoadError(path, f"not a file to load: its name must end in {DEFINITION}, {BULK[0]} or {BULK[1]}")
+            raise LoadError(path, f"not a file to load: its name must end in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
 
 
-def _define(path: Path) -> Index:
-    name = path.name.removesuffix(DEFINITION)
+def _define(path: Path) -> list[Index]:
+    stream = path.name.endswith(DATA_STREAM)
+    name = path.name.removesuffix(DATA_STREAM if stream else DEFINITION)
     wrong = check_name(name)
     if wrong is not None:
         raise LoadError(path, wrong)
@@ -87,34 +92,52 @@ def _define(path: Path) -> Index:
     except OSError as error:
         raise LoadError(path, error.strerror or str(error)) from None
     try:
-        return create_index(name, body)
+        return create_data_stream(name, body) if stream else [create_index(name, body)]
     except ElasticsearchException as error:
         raise LoadError(path, _reasons(error)) from None
 
 
-def _check_aliases(indices: dict[str, Index]) -> None:
-    """Refuses aliases that stand for an index as well, and filters that are no queries, before anybody searches with them."""
-    from gateway.backends.memory.queries import compile_query
-
+def _check_aliases(indices: dict[str, Index], streams: dict[str, DataStream]) -> None:
+    """Refuses aliases that stand for something else as well, and filters that are no queries, before anybody searches with them."""
+    hidden: dict[str, bool] = {}
     for index in indices.values():
         for alias, properties in index.aliases.items():
             where = Path(index.name + DEFINITION)
-            if alias in indices:
-                raise LoadError(
-                    where, f"Invalid alias name [{alias}]: an index or data stream exists with the same name as the alias"
-                )
-            try:
-                if properties.get("filter"):
-                    compile_query(index, properties["filter"], now_millis=0)
-            except ElasticsearchException as error:
-                raise LoadError(where, f"failed to parse filter for alias [{alias}]: {_reasons(error)}") from None
+            _check_alias(where, index, alias, properties, indices, streams)
+            if hidden.setdefault(alias, bool(properties.get("is_hidden"))) != bool(properties.get("is_hidden")):
+                raise LoadError(where, f"alias [{alias}] must have the same is_hidden setting on all indices")
+    for stream in streams.values():
+        for alias, properties in stream.aliases.items():
+            where = Path(stream.name + DATA_STREAM)
+            if alias in hidden:
+                raise LoadError(where, f"data stream alias and indices alias have the same name ({alias})")
+            _check_alias(where, indices[stream.write_index], alias, properties, indices, streams)
+
+
+def _check_alias(
+    where: Path,
+    index: Index,
+    alias: str,
+    properties: dict[str, Any],
+    indices: dict[str, Index],
+    streams: dict[str, DataStream],
+) -> None:
+    from gateway.backends.memory.queries import compile_query
+
+    if alias in indices or alias in streams:
+        raise LoadError(where, f"Invalid alias name [{alias}]: an index or data stream exists with the same name as the alias")
+    try:
+        if properties.get("filter"):
+            compile_query(index, properties["filter"], now_millis=0)
+    except ElasticsearchException as error:
+        raise LoadError(where, f"failed to parse filter for alias [{alias}]: {_reasons(error)}") from None
 
 
 def _open(path: Path) -> gzip.GzipFile | BinaryIO:
     return gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
 
 
-def _bulk(path: Path, indices: dict[str, Index]) -> None:
+def _bulk(path: Path, indices: dict[str, Index], streams: dict[str, DataStream]) -> None:
     number = 0
     try:
         with _open(path) as file:
@@ -122,9 +145,7 @@ def _bulk(path: Path, indices: dict[str, Index]) -> None:
             for number, line in lines:
                 if line.strip():
                     operation, name, _id = _action(path, number, line)
-                    index = indices.get(name)
-                    if index is None:
-                        index = indices[name] = _created(path, number, name)
+                    index = _written_to(path, number, operation, name, indices, streams)
                     if operation == "delete":
                         index.delete(_id)
                         continue
@@ -133,6 +154,8 @@ def _bulk(path: Path, indices: dict[str, Index]) -> None:
                         raise LoadError(path, f"the action [{operation}] is not followed by a document", number)
                     if operation == "create" and index.row(_id) is not None:
                         raise LoadError(path, f"[{_id}]: version conflict, document already exists", number)
+                    if index.data_stream is not None:
+                        _check_timestamp(path, number, source)
                     index.add(_id, source.strip())
     except ElasticsearchException as error:
         raise LoadError(path, _reasons(error), number) from None
@@ -163,11 +186,37 @@ def _action(path: Path, number: int, line: bytes) -> tuple[str, str, str]:
     return operation, properties["_index"], properties["_id"]
 
 
-def _created(path: Path, number: int, name: str) -> Index:
-    wrong = check_name(name)
-    if wrong is not None:
-        raise LoadError(path, wrong, number)
-    return Index(name, mapping=Mapping())
+def _written_to(
+    path: Path, number: int, operation: str, name: str, indices: dict[str, Index], streams: dict[str, DataStream]
+) -> Index:
+    """The index that a name stands for where documents are written; it is made when there is none."""
+    stream = streams.get(name.removesuffix(_FAILURES))
+    if stream is not None:
+        if operation != "create":
+            raise LoadError(path, "only write ops with an op_type of create are allowed in data streams", number)
+        if not name.endswith(_FAILURES):
+            return indices[stream.write_index]
+        if not stream.failure_indices:
+            raise LoadError(path, f"data stream [{stream.name}] has no failure store", number)
+        return indices[stream.failure_indices[-1]]
+    if name not in indices:
+        wrong = check_name(name)
+        if wrong is not None:
+            raise LoadError(path, wrong, number)
+        indices[name] = Index(name, mapping=Mapping())
+    return indices[name]
+
+
+def _check_timestamp(path: Path, number: int, source: bytes) -> None:
+    try:
+        document = orjson.loads(source)
+    except orjson.JSONDecodeError:
+        return  # The index tells what is wrong with it.
+    found = document.get(TIMESTAMP_FIELD) if isinstance(document, dict) else None
+    if found is None:
+        raise LoadError(path, f"data stream timestamp field [{TIMESTAMP_FIELD}] is missing", number)
+    if isinstance(found, list):
+        raise LoadError(path, f"data stream timestamp field [{TIMESTAMP_FIELD}] encountered multiple values", number)
 
 
 def _reasons(error: ElasticsearchException) -> str:

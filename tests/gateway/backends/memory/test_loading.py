@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.backends.memory.loading import LoadError, check_name, load
+from gateway.backends.memory.definitions import check_name
+from gateway.backends.memory.loading import LoadError, load
 
 
 def bulk(*lines: Any) -> bytes:
@@ -149,3 +150,129 @@ def test_names_that_elasticsearch_refuses_are_refused(name: str) -> None:
 
 def test_usual_names_are_taken() -> None:
     assert check_name("logs-a.2024-01-01") is None
+
+
+STREAM: dict[str, Any] = {
+    "index_patterns": ["logs-x"],
+    "data_stream": {"hidden": True},
+    "template": {
+        "settings": {"number_of_replicas": 0},
+        "mappings": {"properties": {"level": {"type": "keyword"}}},
+        "aliases": {"errors": {"filter": {"term": {"level": "ERROR"}}}},
+        "data_stream_options": {"failure_store": {"enabled": True}},
+    },
+    "created": "2026-11-01",
+    "generations": ["data", "failures", "data"],
+}
+
+
+def stream(_id: str, name: str = "logs-x") -> dict[str, Any]:
+    return {"create": {"_index": name, "_id": _id}}
+
+
+def test_a_data_stream_is_its_backing_indices_and_its_failure_store(tmp_path: Path) -> None:
+    (tmp_path / "logs-x.data_stream.json").write_text(json.dumps(STREAM))
+    document = {"@timestamp": "2026-11-01", "level": "ERROR"}
+    older = {"index": {"_index": ".ds-logs-x-2026.11.01-000001", "_id": "1"}}
+    (tmp_path / "x.ndjson").write_bytes(
+        bulk(stream("2"), document, older, document, stream("3", "logs-x::failures"), {"@timestamp": 0, "document": {"id": "9"}})
+    )
+    indices = load([tmp_path])
+    names = [".ds-logs-x-2026.11.01-000001", ".fs-logs-x-2026.11.01-000002", ".ds-logs-x-2026.11.01-000003"]
+    assert list(indices) == names
+    assert [[index.id(row) for row in range(index.rows)] for index in indices.values()] == [["1"], ["3"], ["2"]]
+    assert all(index.hidden and index.settings["index.hidden"] == "true" and not index.aliases for index in indices.values())
+    found = [index.data_stream for index in indices.values()]
+    assert found[0] is not None
+    assert found[0] is found[1] is found[2]
+    assert (found[0].indices, found[0].failure_indices, found[0].hidden) == ((names[0], names[2]), (names[1],), True)
+    assert found[0].aliases == STREAM["template"]["aliases"]
+    timestamp = indices[names[0]].field("@timestamp")
+    assert timestamp is not None
+    assert timestamp.type == "date"
+
+
+def test_an_index_may_be_closed_or_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "a.index.json").write_text('{"state": "close"}')
+    (tmp_path / "b.index.json").write_text('{"state": "open", "system": true}')
+    indices = load([tmp_path])
+    assert [(index.closed, index.system) for index in indices.values()] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("logs-x", {"composed_of": ["a"]}, "unknown key [composed_of] for a data stream"),
+        ("logs-x", {"template": {"version": 1}}, "unknown key [version] in [template]"),
+        ("logs-x", {"template": []}, "key [template] must be an object"),
+        ("logs-x", {"created": "yesterday"}, "[created] must be a date of the form yyyy-MM-dd, not [yesterday]"),
+        ("logs-x", {"generations": ["failures"]}, "[generations] must be a list of data and failures, with data at least once"),
+        ("logs-x", {"generations": ["data", 1]}, "[generations] must be a list of data and failures, with data at least once"),
+        ("logs-x", {"data_stream": {"hidden": "yes"}}, "[hidden] must be true or false, not [yes]"),
+        (
+            "logs-x",
+            {"template": {}},
+            "[generations] has failures, but [template.data_stream_options.failure_store.enabled] is not",
+        ),
+        (".ds-x", {}, "data_stream [.ds-x] must not start with '.ds-'"),
+        ("Logs", {}, "Invalid index name [Logs], must be lowercase"),
+        (
+            "logs-x",
+            {"generations": ["data"], "template": {"mappings": {"properties": {"@timestamp": {"type": "keyword"}}}}},
+            "data stream timestamp field [@timestamp] is of type [keyword], but [date,date_nanos] is expected",
+        ),
+        (
+            "logs-x",
+            {"generations": ["data"], "template": {"aliases": {"a": {"is_hidden": True}}}},
+            "Unknown field [is_hidden] in alias [a]",
+        ),
+    ],
+)
+def test_a_wrong_data_stream_is_refused(tmp_path: Path, name: str, change: dict[str, Any], reason: str) -> None:
+    path = tmp_path / f"{name}.data_stream.json"
+    path.write_text(json.dumps(STREAM | change))
+    with pytest.raises(LoadError) as refused:
+        load([path])
+    assert reason in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([index("logs-x", "1"), {"@timestamp": 0}], "only write ops with an op_type of create are allowed in data streams"),
+        ([stream("1"), {"level": "INFO"}], "data stream timestamp field [@timestamp] is missing"),
+        ([stream("1"), {"@timestamp": [1, 2]}], "data stream timestamp field [@timestamp] encountered multiple values"),
+        ([stream("1", "plain::failures"), {"@timestamp": 0}], "data stream [plain] has no failure store"),
+        ([stream("1", "other::failures"), {"@timestamp": 0}], "must not contain the following characters"),
+    ],
+)
+def test_what_a_data_stream_does_not_take_is_refused(tmp_path: Path, lines: list[Any], reason: str) -> None:
+    (tmp_path / "logs-x.data_stream.json").write_text(json.dumps(STREAM))
+    (tmp_path / "plain.data_stream.json").write_text('{"template": {}}')
+    (tmp_path / "x.ndjson").write_bytes(bulk(*lines))
+    with pytest.raises(LoadError, match=r"x\.ndjson:\d") as refused:
+        load([tmp_path])
+    assert reason in str(refused.value)
+
+
+def test_names_may_mean_one_thing_only(tmp_path: Path) -> None:
+    def refusal(files: dict[str, dict[str, Any]]) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        for name, body in files.items():
+            (folder / name).write_text(json.dumps(body))
+        with pytest.raises(LoadError) as refused:
+            load([folder])
+        return str(refused.value)
+
+    with_alias: dict[str, Any] = {"template": {"aliases": {"a": {}}}}
+    assert "data stream [x] conflicts with index" in refusal({"x.index.json": {}, "x.data_stream.json": {}})
+    assert "Invalid alias name [a]" in refusal({"a.index.json": {}, "x.data_stream.json": with_alias})
+    assert "have the same name (a)" in refusal({"i.index.json": {"aliases": {"a": {}}}, "x.data_stream.json": with_alias})
+    assert "must have the same is_hidden setting" in refusal(
+        {"i.index.json": {"aliases": {"a": {}}}, "j.index.json": {"aliases": {"a": {"is_hidden": True}}}}
+    )
+    assert "failed to parse filter for alias [a]" in refusal(
+        {"x.data_stream.json": {"template": {"aliases": {"a": {"filter": {"no": {}}}}}}}
+    )
