@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from gateway.authentication.api_key import Access
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor, descriptors_to_json
+from gateway.authorization.document_queries import parse_document_query
 from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry
 from protocol.errors import ElasticsearchException
 
@@ -70,23 +71,20 @@ def _entries(kind: str, value: Any) -> list[IndicesPrivileges]:
 
 
 def _check_queries(entries: list[IndicesPrivileges]) -> None:
-    """A text that cannot be a query would make a key that fails on each request, so it is refused when the key is made."""
+    """What can never restrict documents would make a key that fails on each request. Elasticsearch makes such a key; here it is refused, in
+    the words that Elasticsearch has for such a role."""
     for position, entry in enumerate(entries):
-        if entry.query is None:
+        query = None if entry.query is None else parse_document_query(entry.query)
+        if query is None or not (query.template or query.problem):
             continue
-        query: Any = None
-        cause: ElasticsearchException | None = None
-        try:
-            query = load_json(entry.query)
-        except ElasticsearchException as error:
-            cause = error
-        if not isinstance(query, dict) or not query:
-            raise ElasticsearchException(
-                "parse_exception",
-                f"failed to parse field 'query' for indices [{','.join(entry.names)}] at index privilege [{position}] "
-                "of role descriptor",
-                cause,
-            )
+        cause = query.problem or ElasticsearchException(
+            "illegal_argument_exception", "a document query that is a template is not supported by this gateway", status=400
+        )
+        raise ElasticsearchException(
+            "parse_exception",
+            f"failed to parse field 'query' for indices [{','.join(entry.names)}] at index privilege [{position}] of role descriptor",
+            cause,
+        )
 
 
 def _without_privileges(entry: IndicesPrivileges) -> dict[str, Any]:

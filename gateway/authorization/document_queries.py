@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from protocol.errors import ElasticsearchException
 
@@ -42,7 +42,7 @@ class DocumentQuery:
 
 @lru_cache(MAX_PARSED)
 def parse_document_query(text: str) -> DocumentQuery:
-    """Never raises: see ``DocumentQuery.problem``."""
+    """What a descriptor's text asks for. Never raises: see ``DocumentQuery.problem``."""
     try:
         query = _parse(text)
         if next(iter(query)) == TEMPLATE:
@@ -54,16 +54,18 @@ def parse_document_query(text: str) -> DocumentQuery:
 
 
 def _parse(text: str) -> Query:
+    """As Elasticsearch does when it reads a shard: anything may follow the query."""
+    start = text.lstrip(" \t\r\n")
+    if not start.startswith("{"):
+        raise ElasticsearchException("x_content_parse_exception", "Failed to derive xcontent", status=400)
     try:
-        query = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        query, _ = _DECODER.raw_decode(start)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ElasticsearchException("x_content_parse_exception", f"failed to parse query: {reason}", status=400) from None
-    if not isinstance(query, dict):
-        raise ElasticsearchException("parse_exception", f"Unexpected token [{_token(query)}]", status=400)
     if not query:
         raise ElasticsearchException("parse_exception", "Unexpected token [END_OBJECT]", status=400)
-    return query
+    return cast(Query, query)
 
 
 def check_role_query(query: Any) -> None:
@@ -108,7 +110,7 @@ def _queries(query: Any, depth: int) -> Iterator[tuple[str, Any]]:
     """A query and all within it, as ``(type, body)``. What is not a query is left to the backend, which refuses it."""
     if not isinstance(query, dict):
         return
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH:
         _illegal(
             "The nested depth of the query exceeds the maximum nested depth for queries set in [indices.query.bool.max_nested_depth]"
         )
@@ -135,14 +137,7 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"Non-standard token '{name}'")
 
 
-def _token(value: Any) -> str:
-    if value is None:
-        return "VALUE_NULL"
-    if isinstance(value, bool):
-        return "VALUE_BOOLEAN"
-    if isinstance(value, str):
-        return "VALUE_STRING"
-    return "START_ARRAY" if isinstance(value, list) else "VALUE_NUMBER"
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _illegal(reason: str) -> NoReturn:

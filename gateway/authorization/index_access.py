@@ -106,7 +106,11 @@ UNRESTRICTED: Final = AccessRules()
 @lru_cache(1_000)
 def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
     """What all of some descriptor sets show, each by its rules."""
-    queries = [sorted(one.queries, key=lambda query: query.text.encode()) for one in rules if one.queries is not None]
+    queries = [
+        sorted(one.queries, key=lambda query: query.text.encode("utf-8", "surrogatepass"))
+        for one in rules
+        if one.queries is not None
+    ]
     fields = tuple(one.fields for one in rules if one.fields is not None)
     problem = next((query.problem for one in queries for query in one if query.problem is not None), None)
     return IndexAccess(

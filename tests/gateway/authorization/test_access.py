@@ -133,6 +133,14 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
             "parse_exception",
             "failed to parse field 'query' for indices [a] at index privilege [0] of role descriptor",
         ),
+        *(
+            (
+                json.dumps({"search": [{"names": ["a"]}, {"names": ["a", "b"], "query": query}]}),
+                "parse_exception",
+                "failed to parse field 'query' for indices [a,b] at index privilege [1] of role descriptor",
+            )
+            for query in ({"template": {"source": {"match_all": {}}}}, {"has_child": {}}, "{}", "[]")
+        ),
         (
             '{"serach":[{"names":["a"]}]}',
             "x_content_parse_exception",
