@@ -1,35 +1,53 @@
-"""Field names of field level security."""
+"""Field names of field level security: what a role shows, and whether its lists fit together.
+
+Source: ``FieldPermissions`` of x-pack core 8.19. Patterns are those of ``Automatons``: ``*``, ``?``, backslash escapes,
+``/regular expression/``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.patterns import compile_pattern
 from gateway.lucene import languages, regexp
-from gateway.lucene.automaton import is_subset
-from gateway.lucene.languages import Language
+from gateway.lucene.automaton import Automaton, is_subset
+from gateway.lucene.languages import MAX_WORK, Language, TooComplexError, Work
+from protocol.errors import ElasticsearchException
+
+METADATA_FIELDS: Final = languages.concat([languages.text("_"), languages.ANY_WORD])
+"""Every list of granted fields has these."""
 
 
-def check_field_security(security: FieldSecurity) -> str | None:
+def check_field_security(security: FieldSecurity, work: Work) -> ElasticsearchException | None:
     """What is wrong with ``grant`` and ``except``: a bad pattern, or an exception that is not within what is granted.
 
-    ``None`` when nothing is.
+    ``None`` when nothing is. ``work`` bounds how long that takes.
     """
-    if security.grant is None or not security.exclude:
-        return None
+    grant, exclude = security.grant, security.exclude
     try:
-        granted = languages.union(language_of(pattern) for pattern in security.grant)
-        excluded = languages.union(language_of(pattern) for pattern in security.exclude)
-        subset = is_subset(excluded, granted)
+        for pattern in (*(grant or ()), *exclude):
+            compile_pattern(pattern)
+        if grant is None or "*" in grant or _are_granted(exclude, grant, work):
+            return None
     except ValueError as error:
-        return str(error)
-    if subset:
-        return None
-    return (
-        f"Exceptions for field permissions must be a subset of the granted fields but {','.join(security.exclude)} "
-        f"is not a subset of {','.join(security.grant)}"
+        return _uncomputable(error)
+    return ElasticsearchException(
+        "security_exception",
+        f"Exceptions for field permissions must be a subset of the granted fields but {','.join(exclude)} is not a subset of "
+        f"{','.join(grant)}",
+        status=500,
     )
+
+
+def _are_granted(exclude: tuple[str, ...], grant: tuple[str, ...], work: Work) -> bool:
+    unclear = [pattern for pattern in dict.fromkeys(exclude) if pattern not in grant]
+    if not unclear:
+        return True
+    work.spend(len(grant) + len(unclear))
+    granted = languages.union([METADATA_FIELDS, *map(language_of, grant)], work)
+    return is_subset(languages.union(map(language_of, unclear), work), granted, work)
 
 
 def language_of(pattern: str) -> Language:
@@ -41,22 +59,65 @@ def language_of(pattern: str) -> Language:
     return regexp.parse_wildcard(pattern)
 
 
+def language_of_rule(rule: FieldSecurity) -> Language:
+    """The field names that a rule shows. Raises ``ValueError``."""
+    granted = languages.ANY_WORD
+    if rule.grant is not None and "*" not in rule.grant:
+        granted = languages.union([METADATA_FIELDS, *map(language_of, rule.grant)])
+    return languages.intersection([granted, languages.complement(languages.union(map(language_of, rule.exclude)))])
+
+
 class FieldMatcher:
-    """The fields that any of some rules shows. Raises ``ValueError`` for a bad pattern."""
+    """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
     __slots__ = ("_rules",)
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
-        self._rules = tuple((_compiled(rule.grant), _compiled(rule.exclude) or ()) for rule in rules)
+        work = Work(MAX_WORK)
+        try:
+            self._rules = tuple(
+                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in rules
+            )
+        except ValueError as error:
+            raise _uncomputable(error) from error
 
     def allows(self, name: str) -> bool:
-        """Metadata fields (``_id``) are granted by every rule, and may be excepted like others."""
-        return any(
-            (grant is None or name.startswith("_") or any(matches(name) for matches in grant))
-            and not any(matches(name) for matches in exclude)
-            for grant, exclude in self._rules
+        """Metadata fields (``_id``) are granted by every rule, and may be excepted like others. Raises a security_exception when the
+        patterns are too complex."""
+        try:
+            return any(
+                (grant is None or name.startswith("_") or grant.match(name)) and not exclude.match(name)
+                for grant, exclude in self._rules
+            )
+        except TooComplexError as error:
+            raise _uncomputable(error) from error
+
+
+class _Names:
+    """Whether a name matches any of some patterns: words by look-up, regular expressions all at once."""
+
+    __slots__ = ("_expressions", "_wildcards", "_words")
+
+    def __init__(self, patterns: tuple[str, ...], work: Work) -> None:
+        expressions = [pattern for pattern in patterns if pattern.startswith("/")]
+        special = [pattern for pattern in patterns if any(char in pattern for char in "*?\\") and not pattern.startswith("/")]
+        self._words = frozenset(patterns).difference(expressions, special)
+        self._wildcards: tuple[Callable[[str], bool], ...] = tuple(map(compile_pattern, special))
+        self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None
+
+    def match(self, name: str) -> bool:
+        return (
+            name in self._words
+            or any(matches(name) for matches in self._wildcards)
+            or (self._expressions is not None and self._expressions.matches(name))
         )
 
 
-def _compiled(patterns: tuple[str, ...] | None) -> tuple[Callable[[str], bool], ...] | None:
-    return None if patterns is None else tuple(compile_pattern(pattern) for pattern in patterns)
+def _uncomputable(error: ValueError) -> ElasticsearchException:
+    if isinstance(error, TooComplexError):
+        java, kind = "org.apache.lucene.util.automaton.TooComplexToDeterminizeException", "too_complex_to_determinize_exception"
+    else:
+        java, kind = "java.lang.IllegalArgumentException", "illegal_argument_exception"
+    cause = ElasticsearchException(kind, str(error), status=500 if isinstance(error, TooComplexError) else 400)
+    execution = ElasticsearchException("execution_exception", f"{java}: {error}", cause, status=500)
+    return ElasticsearchException("security_exception", "unable to compute field permissions", execution, status=500)

@@ -7,7 +7,7 @@ not known is refused, never skipped.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from gateway.authorization.descriptors import (
@@ -21,6 +21,7 @@ from gateway.authorization.descriptors import (
     RoleDescriptor,
 )
 from gateway.authorization.field_patterns import check_field_security
+from gateway.lucene.languages import MAX_WORK, Work
 from protocol.errors import ElasticsearchException
 
 MAX_ROLE_NAME = 1024
@@ -35,7 +36,8 @@ def parse_descriptor_set(raw: bytes | str) -> tuple[RoleDescriptor, ...]:
     body = load_json(raw)
     if not isinstance(body, dict):
         _fail(f"expected an object of role descriptors but found [{_token(body)}] instead")
-    return tuple(parse_role_descriptor(name, descriptor) for name, descriptor in body.items())
+    work = Work(MAX_WORK)
+    return tuple(parse_role_descriptor(name, descriptor, work) for name, descriptor in body.items())
 
 
 def load_json(raw: bytes | str) -> Any:
@@ -57,8 +59,8 @@ def role_name_problem(name: str) -> str | None:
     return "Role " + _RULES.format(limit=MAX_ROLE_NAME)
 
 
-def parse_role_descriptor(name: str, body: Any) -> RoleDescriptor:
-    """One descriptor out of JSON values."""
+def parse_role_descriptor(name: str, body: Any, work: Work | None = None) -> RoleDescriptor:
+    """One descriptor out of JSON values. ``work``: what its field patterns may cost."""
     if (problem := role_name_problem(name)) is not None:
         raise ElasticsearchException("validation_exception", f"Validation Failed: 1: {problem};", status=400)
     if not isinstance(body, dict):
@@ -75,12 +77,15 @@ def parse_role_descriptor(name: str, body: Any) -> RoleDescriptor:
             _fail(f"failed to parse role [{name}]. field [{key}] given twice")
         else:
             found[field] = read(name, value)
-    return RoleDescriptor(name, **found)
+    descriptor = RoleDescriptor(name, **found)
+    entries = (*descriptor.indices, *(remote.indices for remote in descriptor.remote_indices))
+    _check_fields(name, entries, Work(MAX_WORK) if work is None else work)
+    return descriptor
 
 
 def parse_indices(role: str, value: Any) -> tuple[IndicesPrivileges, ...]:
     entries = array_of_objects(role, value, "indices privileges", "indices")
-    return tuple(parse_indices_entry(role, entry) for entry in entries)
+    return tuple(_indices_entry(role, entry, None, clusters=False)[0] for entry in entries)
 
 
 def parse_indices_entry(role: str, entry: dict[str, Any], privileges: tuple[str, ...] | None = None) -> IndicesPrivileges:
@@ -89,6 +94,7 @@ def parse_indices_entry(role: str, entry: dict[str, Any], privileges: tuple[str,
     ``privileges``: given from outside, as for a cross-cluster API key's ``access``; then the entry may not say any.
     """
     indices, _ = _indices_entry(role, entry, privileges, clusters=False)
+    _check_fields(role, (indices,), Work(MAX_WORK))
     return indices
 
 
@@ -182,10 +188,14 @@ def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:
     grant, exclude = lists.get("grant"), lists.get("except", ())
     if "except" in lists and grant is None:
         _fail(f"{prefix} field_security requires grant if except is given")
-    security = FieldSecurity(grant, exclude)
-    if (problem := check_field_security(security)) is not None:
-        _fail(f"failed to parse indices privileges for role [{role}] - {problem}")
-    return security
+    return FieldSecurity(grant, exclude)
+
+
+def _check_fields(role: str, entries: Iterable[IndicesPrivileges], work: Work) -> None:
+    for entry in entries:
+        if (problem := check_field_security(entry.field_security, work)) is not None:
+            reason = f"failed to parse indices privileges for role [{role}] - {problem.reason}"
+            raise ElasticsearchException("parse_exception", reason, problem, status=400)
 
 
 def _remote_indices(role: str, value: Any) -> tuple[RemoteIndicesPrivileges, ...]:

@@ -82,6 +82,6 @@ def is_empty(language: Language, work: Work | None = None) -> bool:
     return Automaton(language, work=work).is_empty()
 
 
-def is_subset(small: Language, large: Language) -> bool:
+def is_subset(small: Language, large: Language, work: Work | None = None) -> bool:
     """Whether each word of ``small`` belongs to ``large``. Raises ``TooComplexError`` beyond the limits."""
-    return is_empty(intersection([small, complement(large)]))
+    return is_empty(intersection([small, complement(large)]), work)
