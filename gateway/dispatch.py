@@ -13,10 +13,12 @@ from typing import Self
 import structlog
 import trio
 
+from gateway.audit import Audit, Progress, Stage
 from gateway.authentication.api_keys import ApiKeyStore
 from gateway.authentication.models import ApiKeyModel, CertificateModel, SecurityModel
 from gateway.authorization.authorize import authorize_cluster, authorize_indices
 from gateway.authorization.grant import Grant
+from gateway.authorization.interceptors import check_rules
 from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
@@ -24,7 +26,6 @@ from gateway.backends import Backend, Call
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
 from gateway.limits import InFlightBytes
-from gateway.logs import request_event
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from gateway.requests import KnownAction, decode, known_action
@@ -46,15 +47,6 @@ ROLES_POLL_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class _Record:
-    """What the audit event tells, as far as the request has come."""
-
-    role: Role | None = None
-    indices: tuple[str, ...] = ()
-    bytes_out: int = 0
-
-
-@dataclass(slots=True)
 class Dispatcher:
     """The rooms that a request goes through; see DESIGN in the README. ``models`` by interface."""
 
@@ -66,17 +58,23 @@ class Dispatcher:
     cluster_actions: ClusterActions
     tasks: TaskRegistry
     in_flight: InFlightBytes
+    audit: Audit
     _closing: ExitStack
     _roles: OrderedDict[tuple[str, ...], Role] = field(default_factory=OrderedDict)
     _roles_of: int = -1
+    _refused: dict[int, tuple[Header, ElasticsearchException]] = field(default_factory=dict)
+    """By connection, requests that were refused by their header and of which no event has told."""
 
     @classmethod
     def build(cls, settings: Settings, identity: NodeIdentity, backend: Backend) -> Self:
-        """Opens the key store and reads the roles. Raises RoleFileError, sqlite3.Error and OSError where they cannot be had."""
+        """Opens the key store and the audit, and reads the roles. Raises RoleFileError, ConfigError, sqlite3.Error and OSError where they
+        cannot be had."""
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
             roles = RoleStore.load(settings.path.roles)
             tasks = TaskRegistry()
+            audit = Audit.build(settings)
+            closing.callback(audit.close)
             return cls(
                 settings=settings,
                 models={REMOTE_CLUSTER: ApiKeyModel(keys), TRANSPORT: CertificateModel()},
@@ -86,6 +84,7 @@ class Dispatcher:
                 cluster_actions=ClusterActions(identity, tasks),
                 tasks=tasks,
                 in_flight=InFlightBytes(settings.limits.in_flight_bytes),
+                audit=audit,
                 _closing=closing.pop_all(),
             )
 
@@ -118,20 +117,26 @@ class Dispatcher:
 
     def check_header(self, header: Header, peer: Peer) -> None:
         """See RequestHandler."""
-        self.models[peer.interface].check_header(header)
+        try:
+            self.models[peer.interface].check_header(header)
+        except ElasticsearchException as error:
+            self._refused[peer.connection] = header, error
+            raise
 
     def connection_closed(self, peer: Peer) -> None:
+        if (refused := self._refused.pop(peer.connection, None)) is not None:
+            self.audit.refused_header(refused[0], peer, refused[1])
         self.tasks.forget_connection(peer.connection)
 
     async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
         """See RequestHandler. Whatever goes wrong is an ElasticsearchException here: a bug in one request is its error and no more."""
         began = time.perf_counter_ns()
-        record = _Record()
+        progress = Progress()
         failure: ElasticsearchException | None = None
         try:
             with self.in_flight.hold(len(request.payload), request.header.action):
-                payload = await self._answer(request, peer, record)
-            record.bytes_out = len(payload)
+                payload = await self._answer(request, peer, progress)
+            progress.answered, progress.bytes_out = True, len(payload)
             return payload
         except ElasticsearchException as error:
             failure = error
@@ -141,15 +146,17 @@ class Dispatcher:
             failure = ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
             raise failure from error
         finally:
-            self._audit(request, peer, record, failure, time.perf_counter_ns() - began)
+            self._audit(request, peer, progress, failure, time.perf_counter_ns() - began)
 
-    async def _answer(self, request: RequestReceived, peer: Peer, record: _Record) -> bytes:
+    async def _answer(self, request: RequestReceived, peer: Peer, progress: Progress) -> bytes:
         header = request.header
         _check_version(header.version)
-        record.role = role = self._role(header, peer)
+        role = self._role(header, peer, progress)
+        progress.stage = Stage.DECODING
         known = known_action(header.action)
         message = decode(known, header.action, request.payload, header.version)
-        grant = self._authorize(role, header.action, known, message, record)
+        grant = self._authorize(role, header.action, known, message, progress)
+        check_rules(header.action, message, grant)
         answer = self.cluster_actions.answer(header.action, message, peer)
         if answer is not None:
             return answer.encode(header.version)
@@ -162,7 +169,8 @@ class Dispatcher:
             "timeout_exception", f"[{header.action}] was not answered within the gateway's request timeout"
         )
 
-    def _role(self, header: Header, peer: Peer) -> Role:
+    def _role(self, header: Header, peer: Peer, progress: Progress) -> Role:
+        progress.stage = Stage.AUTHENTICATION
         model = self.models[peer.interface]
         model.check_request(header)
         if self.keys.generation != self._roles_of:
@@ -171,43 +179,33 @@ class Dispatcher:
         place = (peer.interface, *model.fingerprint(header))
         role = self._roles.get(place)
         if role is None:
-            role = self._roles[place] = build_role(model.subject(header), self.roles)
+            progress.subject = model.subject(header)
+            progress.stage = Stage.ROLE
+            role = self._roles[place] = build_role(progress.subject, self.roles)
             if len(self._roles) > MAX_ROLES:
                 self._roles.popitem(last=False)
         else:
             self._roles.move_to_end(place)
+        progress.role, progress.subject = role, role.subject
         return role
 
-    def _authorize(self, role: Role, action: str, known: KnownAction, message: Request, record: _Record) -> Grant:
+    def _authorize(self, role: Role, action: str, known: KnownAction, message: Request, progress: Progress) -> Grant:
+        progress.stage = Stage.AUTHORIZATION
         if known.targets is None:
-            return authorize_cluster(role, action)
-        targets = known.targets(message)
-        record.indices = targets.names
-        grant = authorize_indices(role, action, targets.names, targets.options, self.backend.metadata())
-        record.indices = grant.names or ()
-        return grant
+            progress.grant = authorize_cluster(role, action)
+        else:
+            targets = known.targets(message)
+            progress.asked = targets.names
+            progress.grant = authorize_indices(role, action, targets.names, targets.options, self.backend.metadata())
+        return progress.grant
 
     def _audit(
-        self, request: RequestReceived, peer: Peer, record: _Record, error: ElasticsearchException | None, duration: int
+        self, request: RequestReceived, peer: Peer, progress: Progress, error: ElasticsearchException | None, duration: int
     ) -> None:
-        subject = record.role.subject if record.role else None
-        request_event(
-            connection=peer.connection,
-            interface=peer.interface,
-            peer=f"{peer.address}:{peer.port}",
-            action=request.header.action,
-            outcome="failure" if error else "success",
-            duration=duration,
-            bytes_in=len(request.payload),
-            bytes_out=record.bytes_out,
-            key_id=subject.key.id if subject and subject.key else None,
-            certificate_subject=peer.certificate_subject,
-            user=subject.principal if subject else None,
-            indices=record.indices,
-            error=error,
-            opaque_id=request.header.request_headers.get("X-Opaque-Id"),
-            compression=request.compression.name.lower() if request.compression else None,
-        )
+        refused = self._refused.get(peer.connection)
+        if refused is not None and refused[0] is request.header:
+            del self._refused[peer.connection]  # it is told of here, by the answer that the client gets
+        self.audit.request(request, peer, progress, error, duration)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -11,19 +11,16 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, TextIO, cast
 
 import click
 import orjson
 import structlog
 
-from protocol.errors import ElasticsearchException
-
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-MAX_INDICES = 64  # names in one event; a request may name thousands
 REDACTED = "[redacted]"
 NAMESPACE = "rcgateway"
 
@@ -34,17 +31,6 @@ _ECS = {
     "exception": "error.stack_trace",
     "peer": "source.address",
     "reason": "event.reason",
-    "action": "event.action",
-    "user": "user.name",
-    "outcome": "event.outcome",
-    "duration": "event.duration",
-    "bytes_in": "source.bytes",
-    "bytes_out": "destination.bytes",
-    "error_type": "error.type",
-    "error_message": "error.message",
-    "certificate_subject": "tls.client.subject",
-    "opaque_id": "trace.id",
-    "dataset": "event.dataset",
 }
 # The last part of a name, in lower case without separators.
 _SECRET_NAMES = frozenset(
@@ -71,8 +57,6 @@ _MAX_DEPTH = 4
 
 Event = MutableMapping[str, Any]
 
-_requests = structlog.get_logger("gateway.requests")
-
 
 def configure(level: str = "info", form: Literal["auto", "json", "console"] | str = "auto", stream: TextIO | None = None) -> None:
     """Set structlog up for the process; ``level`` and ``form`` as in the settings ``log.level`` and ``log.format``."""
@@ -86,20 +70,33 @@ def configure(level: str = "info", form: Literal["auto", "json", "console"] | st
         structlog.processors.format_exc_info,
         redact,
     ]
+    output = _Output(stream)
+    global _write_event
     if as_json:
         ending: list[structlog.typing.Processor] = [to_ecs, _render_json]
+        _write_event = partial(_write_json, output)
     else:
         colors = stream.isatty()
-        ending = [_escape, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+        console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+        ending = [_escape, console]
+        _write_event = partial(_write_text, output, console)
     structlog.configure(
         processors=[*common, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Output(stream))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, output)),
         cache_logger_on_first_use=False,
     )
-    # Bound once: finding the configuration anew for each request would cost more than a request that is not logged should.
-    global _requests
-    _requests = structlog.get_logger("gateway.requests").bind()
+
+
+def _write_json(output: _Output, event: Event) -> None:
+    output.write(render(event).decode("utf-8") + "\n")
+    output.flush()
+
+
+def _write_text(output: _Output, console: structlog.dev.ConsoleRenderer, event: Event) -> None:
+    plain = _escape(None, "", redact(None, "", _plain(event)))
+    output.write(f"{console(None, '', plain)}\n")
+    output.flush()
 
 
 class _Output:
@@ -125,60 +122,32 @@ class _Output:
                     click.echo(f"rcgateway: the log cannot be written any more: {error}", err=True)
 
 
-def request_event(
-    *,
-    connection: int,
-    interface: str,
-    peer: str,
-    action: str,
-    outcome: Literal["success", "failure"],
-    duration: int,
-    bytes_in: int,
-    bytes_out: int,
-    key_id: str | None = None,
-    certificate_subject: str | None = None,
-    user: str | None = None,
-    indices: Sequence[str] = (),
-    error: ElasticsearchException | None = None,
-    opaque_id: str | None = None,
-    compression: str | None = None,
-) -> None:
-    """The one event of a request, at level info. ``peer`` is address and port, ``duration`` in nanoseconds, the sizes in bytes of body
-    before ``compression`` (``lz4``, ``deflate``).
+def write_event(event: Event) -> None:
+    """A finished event of the audit, in the fields of the schema, among the lines of the log. It comes whatever the level of the log: an
+    audit is switched off by its own settings."""
+    _write_event(event)
 
-    Exactly one of ``key_id`` and ``certificate_subject`` is known after authentication. Costs next to nothing when info is off.
-    """
-    if not _requests.is_enabled_for(logging.INFO):
-        return
-    about: dict[str, Any] = {
-        "dataset": "rcgateway.audit",
-        "connection": connection,
-        "interface": interface,
-        "peer": peer,
-        "action": action,
-        "outcome": outcome,
-        "duration": duration,
-        "bytes_in": bytes_in,
-        "bytes_out": bytes_out,
-    }
-    if key_id is not None:
-        about["api_key.id"] = key_id
-    if certificate_subject is not None:
-        about["certificate_subject"] = certificate_subject
-    if user is not None:
-        about["user"] = user
-    if indices:
-        about["indices"] = list(indices[:MAX_INDICES])
-        if len(indices) > MAX_INDICES:
-            about["indices_count"] = len(indices)
-    if error is not None:
-        about["error_type"] = error.type
-        about["error_message"] = error.reason
-    if opaque_id is not None:
-        about["opaque_id"] = opaque_id
-    if compression is not None:
-        about["compression"] = compression
-    _requests.info("request", **about)
+
+def _unconfigured_event(event: Event) -> None:
+    structlog.get_logger("gateway.audit").info(event["message"], **{key: event[key] for key in event if key != "message"})
+
+
+_write_event: Callable[[Event], None] = _unconfigured_event
+
+
+def render(event: Event) -> bytes:
+    """An event in the fields of the schema as one line of JSON, without what looks like a secret."""
+    return _json(redact(None, "", event))
+
+
+def _plain(event: Event) -> Event:
+    """For people: without what is the same in each event, or said by another field."""
+    kept = {key: value for key, value in event.items() if not key.startswith(("event.", "@", "message", "source.", "service."))}
+    kept = {key.removeprefix(f"{NAMESPACE}."): value for key, value in kept.items()}
+    level, when = kept.pop("log.level", "info"), event.get("@timestamp")
+    if (duration := event.get("event.duration")) is not None:
+        kept["duration"] = f"{duration / 1e6:.1f}ms"
+    return {"timestamp": when, "level": level, "event": event["message"], "peer": event.get("source.address"), **kept}
 
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:
@@ -193,8 +162,7 @@ def to_ecs(_logger: Any, _method: str, event: Event) -> Event:
     fields: dict[str, Any] = {"@timestamp": event.pop("timestamp", None), "log.level": event.pop("level", None)}
     fields["message"] = event.pop("event", None)
     for name, value in event.items():
-        field = _ECS.get(name) or (name if "." in name and not name.startswith("api_key.") else f"{NAMESPACE}.{name}")
-        fields[field] = value
+        fields[_ECS.get(name) or (name if "." in name else f"{NAMESPACE}.{name}")] = value
     return fields
 
 
@@ -232,8 +200,12 @@ def _escaped(text: str) -> str:
 
 
 def _render_json(_logger: Any, _method: str, event: Event) -> str:
+    return _json(event).decode("utf-8")
+
+
+def _json(event: Event) -> bytes:
     try:
-        return orjson.dumps(event, default=str).decode("utf-8")
+        return orjson.dumps(event, default=str)
     except TypeError:
         # Names come in UTF-16 and may hold half a character, which UTF-8 has no bytes for; numbers may be longer than 64 bits.
-        return json.dumps(event, default=str)
+        return json.dumps(event, default=str).encode("ascii")

@@ -106,13 +106,18 @@ class Server:
         }
         limits = self.settings.limits
         if self._accepted > limits.max_connections:
-            log.warning("closing connection", reason=f"more than [{limits.max_connections}] connections", **about)
+            reason = f"more than [{limits.max_connections}] connections"
+            log.warning("closing connection", reason=reason, **about)
+            self.dispatcher.audit.connection_denied(peer, reason)
             return
         _set_keep_alive(socket_stream)
         stream: trio.abc.Stream = socket_stream
         if bound.context is not None:
             tls = trio.SSLStream(socket_stream, bound.context, server_side=True, https_compatible=True)
-            if not await _shake_hands(tls, limits.handshake_timeout / 1e9, about):
+            failure = await _shake_hands(tls, limits.handshake_timeout / 1e9)
+            if failure is not None:
+                log.warning("closing connection", reason=failure, **about)
+                self.dispatcher.audit.connection_denied(peer, failure)
                 return
             certificate = peer_certificate(tls)
             peer.certificate_subject = certificate.subject if certificate else None
@@ -185,18 +190,14 @@ def _write_ready(path: Path | None, opened: list[OpenInterface]) -> None:
     fresh.replace(path)
 
 
-async def _shake_hands(stream: trio.SSLStream[trio.SocketStream], seconds: float, about: dict[str, Any]) -> bool:
-    """Whether TLS is up."""
+async def _shake_hands(stream: trio.SSLStream[trio.SocketStream], seconds: float) -> str | None:
+    """Why TLS is not up, if it is not."""
     with trio.move_on_after(seconds) as scope:
         try:
             await stream.do_handshake()
         except (trio.BrokenResourceError, ssl.SSLError) as error:
-            log.warning("closing connection", reason=f"TLS handshake failed: {_tls_reason(error)}", **about)
-            return False
-    if scope.cancelled_caught:
-        log.warning("closing connection", reason="the TLS handshake was not complete in time", **about)
-        return False
-    return True
+            return f"TLS handshake failed: {_tls_reason(error)}"
+    return "the TLS handshake was not complete in time" if scope.cancelled_caught else None
 
 
 def _tls_reason(error: BaseException) -> str:

@@ -90,7 +90,7 @@ class AuditLog:
         return [
             event["event.duration"] / 1e9
             for event in events
-            if event.get("event.action") == SEARCH and event.get("event.outcome") == "success"
+            if event.get("rcgateway.action") == SEARCH and event.get("event.outcome") == "success"
         ]
 
 

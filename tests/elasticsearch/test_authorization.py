@@ -97,11 +97,13 @@ def test_one_event_tells_of_a_request_and_none_of_secrets_or_documents(clusters:
         client.headers["X-Opaque-Id"] = "find-me"
         client.post("/gw_key_proxy:logs-*/_search", json={"query": {"match": {"message": "kafka"}}})
     text = clusters.gateway.log.read_text()
-    (event,) = [line for line in map(json.loads, filter(None, text.splitlines())) if line.get("trace.id") == "find-me"]
-    assert event["event.action"] == "indices:data/read/search"
+    (event,) = [line for line in map(json.loads, filter(None, text.splitlines())) if line.get("rcgateway.opaque_id") == "find-me"]
+    assert event["event.action"] == "access_granted"
+    assert event["rcgateway.action"] == "indices:data/read/search"
     assert event["event.outcome"] == "success"
     assert event["user.name"] == "alice"
     assert event["rcgateway.api_key.id"] == clusters.keys["gw", "main"]["id"]
+    assert event["rcgateway.indices_requested"] == ["logs-*"]
     assert event["rcgateway.indices"] == ["logs-app-1"]
     assert event["event.duration"] > 0
     assert event["source.bytes"] > 0

@@ -13,6 +13,6 @@ from gateway import logs
 @pytest.fixture(autouse=True)
 def unconfigured_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command that a test runs configures the logs of the whole process, for a stream that is closed after that test."""
-    monkeypatch.setattr(logs, "_requests", structlog.get_logger("gateway.requests"))
+    monkeypatch.setattr(logs, "_write_event", logs._unconfigured_event)
     yield
     structlog.reset_defaults()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import structlog
+import structlog.testing
 
 from gateway import logs
-from protocol.errors import ElasticsearchException
 
 
 class Terminal(io.StringIO):
@@ -31,59 +31,40 @@ def configured(level: str = "info", form: str = "auto") -> io.StringIO:
     return stream
 
 
-REQUEST: dict[str, Any] = {
-    "connection": 7,
-    "interface": "remote_cluster",
-    "peer": "10.0.0.1:40000",
-    "action": "indices:data/read/search",
-    "outcome": "success",
-    "duration": 1_500_000,
-    "bytes_in": 100,
-    "bytes_out": 2000,
+EVENT: dict[str, Any] = {
+    "@timestamp": "2026-01-02T03:04:05.678Z",
+    "log.level": "info",
+    "message": "access_granted",
+    "event.action": "access_granted",
+    "event.duration": 1_500_000,
+    "source.address": "10.0.0.1:40000",
+    "user.name": "alice",
+    "rcgateway.indices": ["logs-1"],
 }
 
 
-def test_a_request_in_the_fields_of_the_common_schema() -> None:
-    stream = configured()
-    logs.request_event(**REQUEST, key_id="abc", user="alice", indices=["logs-1", "logs-2"], opaque_id="o1")
-    (event,) = lines(stream)
-    assert event.pop("@timestamp").endswith("Z")
-    assert event == {
-        "log.level": "info",
-        "message": "request",
-        "event.dataset": "rcgateway.audit",
-        "event.action": "indices:data/read/search",
-        "event.outcome": "success",
-        "event.duration": 1_500_000,
-        "source.address": "10.0.0.1:40000",
-        "source.bytes": 100,
-        "destination.bytes": 2000,
-        "user.name": "alice",
-        "trace.id": "o1",
-        "rcgateway.connection": 7,
-        "rcgateway.interface": "remote_cluster",
-        "rcgateway.api_key.id": "abc",
-        "rcgateway.indices": ["logs-1", "logs-2"],
-    }
+@pytest.mark.parametrize("level", ["debug", "error"])
+def test_an_event_of_the_audit_is_a_line_as_it_is_whatever_the_level(level: str) -> None:
+    stream = configured(level)
+    logs.write_event(dict(EVENT))
+    assert lines(stream) == [EVENT]
 
 
-def test_a_refused_request() -> None:
-    stream = configured()
-    error = ElasticsearchException("security_exception", "action [a] is unauthorized")
-    logs.request_event(**REQUEST | {"outcome": "failure"}, certificate_subject="CN=node-1", error=error)
-    (event,) = lines(stream)
-    assert event["event.outcome"] == "failure"
-    assert event["tls.client.subject"] == "CN=node-1"
-    assert (event["error.type"], event["error.message"]) == ("security_exception", "action [a] is unauthorized")
-    assert "user.name" not in event
+def test_an_event_of_the_audit_for_people() -> None:
+    stream = configured(form="console")
+    logs.write_event(EVENT | {"user.name": "a\x1b[2Jb", "rcgateway.note": "ApiKey Zm9vOmJhcmJheg== was sent"})
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("2026-01-02T03:04:05.678Z [info     ] access_granted")
+    for text in ("peer=10.0.0.1:40000", "duration=1.5ms", "indices=['logs-1']", "user.name=a\\x1b[2Jb", "ApiKey [redacted]"):
+        assert text in line
+    for text in ("event.action", "@timestamp", "\x1b"):
+        assert text not in line
 
 
-def test_many_indices_are_counted() -> None:
-    stream = configured()
-    logs.request_event(**REQUEST, indices=[f"i{number}" for number in range(1000)])
-    (event,) = lines(stream)
-    assert len(event["rcgateway.indices"]) == logs.MAX_INDICES
-    assert event["rcgateway.indices_count"] == 1000
+def test_an_event_before_logs_are_configured_goes_where_lines_go() -> None:
+    with structlog.testing.capture_logs() as captured:
+        logs.write_event(EVENT)
+    assert [(entry["event"], entry["user.name"]) for entry in captured] == [("access_granted", "alice")]
 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", 4), ("info", 3), ("warn", 2), ("error", 1)])
@@ -93,13 +74,6 @@ def test_levels(level: str, count: int) -> None:
     for method in (log.debug, log.info, log.warning, log.error):
         method("x")
     assert len(lines(stream)) == count
-
-
-def test_a_level_that_is_off_renders_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = configured("warn")
-    monkeypatch.setattr(logs, "redact", pytest.fail)
-    logs.request_event(**REQUEST)
-    assert stream.getvalue() == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,349 @@
+"""What happened, as events: requests once they have been answered, connections when they are refused.
+
+Names and their meaning are those of Elasticsearch's ``LoggingAuditTrail``. One request has one event; another one tells of run-as, and of
+the authentication where that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Any, Self
+
+import structlog
+
+from gateway.audit.claims import claimed_authentication, claimed_key_id, realm_of, run_as_fields, user_fields
+from gateway.audit.filters import EventFilter
+from gateway.audit.output import open_output
+from gateway.authentication.subjects import Subject
+from gateway.authorization.grant import Grant
+from gateway.authorization.roles import Role
+from gateway.cluster_actions import REMOTE_CLUSTER
+from gateway.config import Settings
+from gateway.peer import Peer
+from protocol.errors import ElasticsearchException
+from protocol.events import RequestReceived
+from protocol.exceptions import status_of
+from protocol.frames import Header
+from protocol.security import AUTHENTICATION_HEADER, Authentication
+
+log = structlog.get_logger("gateway.audit")
+
+MAX_TEXT = 4096
+"""Characters of one text in an event. Names of indices and of users come from outside."""
+DATASET = "rcgateway.audit"
+
+_CLASSES: Mapping[str, tuple[list[str], list[str]]] = MappingProxyType(
+    {
+        "access_granted": (["database", "network"], ["access", "allowed"]),
+        "access_denied": (["database", "network"], ["access", "denied"]),
+        "authentication_success": (["authentication"], ["start"]),
+        "authentication_failed": (["authentication"], ["start"]),
+        "anonymous_access_denied": (["authentication", "network"], ["start", "denied"]),
+        "tampered_request": (["authentication", "network"], ["start", "denied"]),
+        "run_as_granted": (["authentication", "network"], ["access", "allowed"]),
+        "run_as_denied": (["authentication", "network"], ["access", "denied"]),
+        "request_refused": (["network"], ["protocol", "denied"]),
+        "connection_granted": (["network"], ["connection", "allowed"]),
+        "connection_denied": (["network"], ["connection", "denied"]),
+    }
+)
+"""``event.category`` and ``event.type`` by ``event.action``."""
+
+Event = dict[str, Any]
+
+
+class Stage(Enum):
+    """What a request was at when it failed."""
+
+    RECEIVED = auto()
+    AUTHENTICATION = auto()
+    ROLE = auto()
+    DECODING = auto()
+    AUTHORIZATION = auto()
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a request has come, filled in on the way. ``asked`` are the index expressions in it; one that was cancelled has neither an
+    answer nor an error."""
+
+    stage: Stage = Stage.RECEIVED
+    subject: Subject | None = None
+    role: Role | None = None
+    asked: tuple[str, ...] = ()
+    grant: Grant | None = None
+    answered: bool = False
+    bytes_out: int = 0
+
+
+class Audit:
+    """Never raises from the methods that tell of an event: what goes wrong here is logged, and takes no request down."""
+
+    def __init__(
+        self,
+        events: EventFilter | None,
+        write: Callable[[Event], None],
+        *,
+        node: str = "",
+        max_indices: int = 64,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``events``: ``None`` for no audit at all."""
+        self._events = events
+        self._write = write
+        self._node = node
+        self._max_indices = max_indices
+        self.close = close
+
+    @classmethod
+    def build(cls, settings: Settings, write: Callable[[Event], None] | None = None) -> Self:
+        """``write`` takes the place of ``audit.output``. Raises ConfigError."""
+        security, here = settings.xpack.security.audit, settings.audit
+        if not security.enabled:
+            return cls(None, lambda _: None)
+        events = EventFilter(security.logfile.events)
+        write, close = (write, lambda: None) if write is not None else open_output(here)
+        return cls(events, write, node=settings.node.name, max_indices=here.max_indices, close=close)
+
+    def request(
+        self,
+        request: RequestReceived,
+        peer: Peer,
+        progress: Progress,
+        error: ElasticsearchException | None,
+        duration: int,
+    ) -> None:
+        """A request, once its answer is there; ``duration`` in nanoseconds."""
+        if self._events is None:
+            return
+        try:
+            sizes: dict[str, Any] = {"source.bytes": len(request.payload), "destination.bytes": progress.bytes_out}
+            if request.compression is not None:
+                sizes["rcgateway.compression"] = request.compression.name.lower()
+            self._request(self._events, request.header, peer, progress, error, {"event.duration": duration, **sizes})
+        except Exception:
+            log.exception("audit event lost", connection=peer.connection, action=request.header.action)
+
+    def refused_header(self, header: Header, peer: Peer, error: ElasticsearchException) -> None:
+        """A request that was refused by its header, and of which no more came."""
+        if self._events is None:
+            return
+        try:
+            self._request(self._events, header, peer, Progress(Stage.AUTHENTICATION), error, {})
+        except Exception:
+            log.exception("audit event lost", connection=peer.connection, action=header.action)
+
+    def connection_denied(self, peer: Peer, reason: str, *, rule: str | None = None) -> None:
+        """A connection that was closed before it could be used. ``rule``: the line of the IP filter, as in ``deny 10.0.0.0/8``."""
+        self._connection("connection_denied", peer, reason, rule)
+
+    def connection_granted(self, peer: Peer, *, rule: str | None = None) -> None:
+        """A connection that the IP filter let in."""
+        self._connection("connection_granted", peer, None, rule)
+
+    def _connection(self, name: str, peer: Peer, reason: str | None, rule: str | None) -> None:
+        events = self._events
+        if events is None or not events.includes(name) or events.ignores(None, None, (), (), None):
+            return
+        event = self._event(name, peer, "success" if reason is None else "failure")
+        if reason is not None:
+            event["error.message"] = _short(reason)
+        if rule is not None:
+            event["rule.name"] = rule
+        self._write(event)
+
+    def _request(
+        self,
+        events: EventFilter,
+        header: Header,
+        peer: Peer,
+        progress: Progress,
+        error: ElasticsearchException | None,
+        facts: Mapping[str, Any],
+    ) -> None:
+        subject = progress.subject
+        name = _name(header, peer, progress, error)
+        system = name == "access_granted" and subject is not None and subject.authentication.user.internal
+        names = [each for each in _before(progress, name) if events.includes(each)]
+        if events.includes("system_access_granted" if system else name):
+            names.append(name)
+        if not names:
+            return
+        by_key = peer.interface == REMOTE_CLUSTER
+        authentication = claimed_authentication(header, cross_cluster=by_key) if subject is None else subject.authentication
+        indices = progress.asked if progress.grant is None else progress.grant.names or ()
+        if authentication is None:
+            ignored = events.ignores(None, None, (), indices, header.action)
+        else:
+            user, realm = authentication.user, realm_of(authentication)
+            ignored = events.ignores(user.username, realm, user.roles, indices, header.action)
+        if ignored:
+            return
+        common = self._common(header, subject, authentication, progress, by_key=by_key)
+        for each in names:
+            main = each == name
+            event = self._event(each, peer, _outcome(progress, error) if main else "success")
+            if each.startswith("run_as") and authentication is not None:
+                event |= {field: value for field, value in common.items() if not field.startswith("user.")}
+                event |= run_as_fields(authentication)
+            else:
+                event |= common
+            if main:
+                event |= facts
+                if error is not None:
+                    _put_error(event, error, told=_may_be_told(name, progress.stage))
+            self._write(event)
+
+    def _event(self, name: str, peer: Peer, outcome: str) -> Event:
+        category, kind = _CLASSES[name]
+        event: Event = {
+            "@timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "log.level": "info",
+            "message": name,
+            "event.kind": "event",
+            "event.category": category,
+            "event.type": kind,
+            "event.dataset": DATASET,
+            "event.action": name,
+            "event.outcome": outcome,
+            "service.node.name": self._node,
+            "source.address": f"{peer.address}:{peer.port}",
+            "source.ip": peer.address,
+            "source.port": peer.port,
+            "rcgateway.connection": peer.connection,
+            "rcgateway.interface": peer.interface,
+        }
+        if peer.certificate_subject is not None:
+            event["tls.client.subject"] = peer.certificate_subject
+        return event
+
+    def _common(
+        self,
+        header: Header,
+        subject: Subject | None,
+        authentication: Authentication | None,
+        progress: Progress,
+        *,
+        by_key: bool,
+    ) -> Event:
+        headers = header.request_headers
+        event: Event = {"rcgateway.action": _short(header.action), "rcgateway.request.id": header.request_id}
+        if authentication is not None:
+            event |= user_fields(authentication)
+        if subject is not None and subject.key is not None:
+            event["rcgateway.api_key.id"] = subject.key.id
+            event["rcgateway.api_key.name"] = subject.key.name
+            event["rcgateway.api_key.owner"] = subject.key.owner
+        elif by_key and (claimed := claimed_key_id(header)) is not None:
+            event["rcgateway.api_key.id"] = claimed
+        self._put_indices(event, progress)
+        for field, text in (
+            ("rcgateway.request.audit_id", headers.get("_xpack_audit_request_id")),
+            ("rcgateway.opaque_id", headers.get("X-Opaque-Id")),
+            ("trace.id", headers.get("trace.id") or _trace(headers.get("traceparent"))),
+        ):
+            if text:
+                event[field] = _short(text)
+        return event
+
+    def _put_indices(self, event: Event, progress: Progress) -> None:
+        grant = progress.grant
+        lists: list[tuple[str, Sequence[str]]] = [("rcgateway.indices_requested", progress.asked)]
+        if grant is not None:
+            lists.append(("rcgateway.indices", grant.names or ()))
+            if grant.access:
+                rules = sorted(grant.access.items())
+                lists.append(("rcgateway.document_rules", [index for index, access in rules if access.queries]))
+                lists.append(("rcgateway.field_rules", [index for index, access in rules if access.fields is not None]))
+        for field, names in lists:
+            if names:
+                event[field] = [_short(name) for name in names[: self._max_indices]]
+                if len(names) > self._max_indices:
+                    event[f"{field}_count"] = len(names)
+
+
+def _outcome(progress: Progress, error: ElasticsearchException | None) -> str:
+    if error is not None:
+        return "failure"
+    return "success" if progress.answered else "unknown"  # nobody waited for the answer
+
+
+def _name(header: Header, peer: Peer, progress: Progress, error: ElasticsearchException | None) -> str:
+    """The name of the one event of a request."""
+    if error is None:
+        return "access_granted"
+    if progress.grant is not None:
+        # What is refused for security's sake although all names are allowed; other failures are those of an allowed request.
+        return "access_denied" if error.type == "security_exception" else "access_granted"
+    match progress.stage:
+        case Stage.AUTHENTICATION if peer.interface == REMOTE_CLUSTER:
+            return "authentication_failed"
+        case Stage.AUTHENTICATION if AUTHENTICATION_HEADER not in header.request_headers:
+            return "anonymous_access_denied"
+        case Stage.AUTHENTICATION:
+            readable = claimed_authentication(header, cross_cluster=False) is not None
+            return "authentication_failed" if readable else "tampered_request"
+        case Stage.ROLE:
+            return "access_denied"
+        case Stage.AUTHORIZATION if _is_run_as(progress) and not _may_run_as(progress):
+            return "run_as_denied"
+        case Stage.AUTHORIZATION:
+            return "access_denied"
+        case _:
+            return "request_refused"
+
+
+def _before(progress: Progress, name: str) -> list[str]:
+    """What else there is to tell of a request, besides its own event."""
+    extras: list[str] = []
+    if progress.subject is not None:
+        extras.append("authentication_success")
+    if name != "run_as_denied" and progress.stage is Stage.AUTHORIZATION and _is_run_as(progress):
+        extras.append("run_as_granted")
+    return extras
+
+
+def _is_run_as(progress: Progress) -> bool:
+    """Whether it is decided here that one user acts for another: with an API key it has been decided on the local cluster."""
+    role = progress.role
+    return role is not None and role.subject.key is None and role.subject.authentication.is_run_as
+
+
+def _may_run_as(progress: Progress) -> bool:
+    role = progress.role
+    return role is not None and role.subject.authentication.looked_up_by is not None and role.check_run_as().allowed
+
+
+def _may_be_told(name: str, stage: Stage) -> bool:
+    """Whether an error's text may be in the event. One of a search, or of bytes that make no sense, may hold what the user looked for."""
+    return name != "access_granted" and stage is not Stage.DECODING
+
+
+def _put_error(event: Event, error: ElasticsearchException, *, told: bool) -> None:
+    event["error.type"] = error.type
+    event["error.code"] = str(status_of(error))
+    if not told:
+        return
+    if error.reason is not None:
+        event["error.message"] = _short(error.reason)
+    causes = [error.cause] if error.cause is not None else []
+    while causes and causes[-1].cause is not None and len(causes) < 5:
+        causes.append(causes[-1].cause)
+    if causes:
+        event["rcgateway.error.causes"] = [_short(f"{cause.type}: {cause.reason}") for cause in causes]
+    if unsuccessful := error.metadata.get("es.additional_unsuccessful_credentials"):
+        event["rcgateway.error.credentials"] = [_short(text) for text in unsuccessful]
+
+
+def _trace(traceparent: str | None) -> str | None:
+    """The trace id within ``traceparent`` (W3C Trace Context)."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
