@@ -14,6 +14,7 @@ from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
 from protocol.messages.common import Request
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
+from protocol.messages.get import GET, GetRequest
 from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeRequest
 from protocol.messages.info import XPACK_INFO, XPackInfoRequest
 from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest
@@ -22,6 +23,7 @@ from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClu
 from protocol.messages.search_request import SEARCH, SearchRequest
 from protocol.messages.stats import REMOTE_CLUSTER_STATS, RemoteClusterStatsRequest
 from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
+from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest
 from protocol.versions import TransportVersion
 
 
@@ -49,6 +51,10 @@ def _indices(request: Any) -> Targets:
     return Targets(tuple(request.indices), request.options)
 
 
+def _one_index(request: Any) -> Targets:
+    return Targets(() if request.index is None else (request.index,), request.OPTIONS)
+
+
 def _names(request: Any) -> Targets:
     return Targets(tuple(request.names), request.options)
 
@@ -66,6 +72,8 @@ ACTIONS: dict[str, KnownAction] = {
     BAN_INTERNAL: KnownAction(BanRequest),
     SEARCH: KnownAction(SearchRequest, _search),
     FIELD_CAPS: KnownAction(FieldCapsRequest, _indices),
+    TERMS_ENUM: KnownAction(TermsEnumRequest, _indices),
+    GET: KnownAction(GetRequest, _one_index),
     RESOLVE_INDEX: KnownAction(ResolveIndexRequest, _names),
     RESOLVE_CLUSTER: KnownAction(ResolveClusterRequest, _names),
 }

@@ -16,7 +16,10 @@ from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription
 from gateway.backends.memory.cluster import MemoryCluster
+from gateway.backends.memory.get import check_get, get
 from gateway.backends.memory.loading import load
+from gateway.backends.memory.restricted import restricted
+from gateway.backends.memory.terms_enum import check_terms_enum, terms_enum
 from gateway.backends.memory.worker import Worker
 from gateway.node import (
     BUILD_DATE,
@@ -28,6 +31,7 @@ from gateway.node import (
 )
 from protocol.errors import ElasticsearchException
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
+from protocol.messages.get import GET, GetRequest
 from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import (
     RESOLVE_CLUSTER,
@@ -40,6 +44,7 @@ from protocol.messages.resolve import (
 )
 from protocol.messages.search_request import SEARCH, SearchRequest, SearchType
 from protocol.messages.stats import REMOTE_CLUSTER_STATS, ClusterHealthStatus, RemoteClusterStatsResponse
+from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest
 from protocol.schema import Message
 
 _BUILD = Build(
@@ -139,6 +144,20 @@ def _field_caps(cluster: MemoryCluster, grant: Grant, request: FieldCapsRequest)
     )
 
 
+def _terms_enum(cluster: MemoryCluster, grant: Grant, request: TermsEnumRequest) -> Message:
+    check_terms_enum(request)
+    targets = cluster.targets(_covered(cluster, grant, request.options), request.options)
+    return terms_enum(
+        [(target.index, grant.access_to(target.index.name)) for target in targets], request, now_millis=_now_millis()
+    )
+
+
+def _get(cluster: MemoryCluster, grant: Grant, request: GetRequest) -> Message:
+    check_get(request)
+    (target,) = cluster.targets(_covered(cluster, grant, request.OPTIONS), request.OPTIONS)
+    return get(restricted(target.index, grant.access_to(target.index.name)), request)
+
+
 def _resolve_index(cluster: MemoryCluster, grant: Grant, request: ResolveIndexRequest) -> Message:
     return cluster.resolve_index(grant.names or (), request.options)
 
@@ -176,6 +195,8 @@ def _now_millis() -> int:
 _HANDLERS: dict[str, Callable[[MemoryCluster, Grant, Any], Message]] = {
     SEARCH: _search,
     FIELD_CAPS: _field_caps,
+    TERMS_ENUM: _terms_enum,
+    GET: _get,
     RESOLVE_INDEX: _resolve_index,
     RESOLVE_CLUSTER: _resolve_cluster,
     REMOTE_CLUSTER_STATS: _statistics,
