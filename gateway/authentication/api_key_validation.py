@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gateway.configuration.units import parse_duration
@@ -13,6 +14,9 @@ from protocol.errors import ElasticsearchException
 MAX_NAME_LENGTH = 256
 # Distinguished names are a line; a pattern longer than this costs time at each connection.
 MAX_IDENTITY_LENGTH = 4096
+
+# A name that is longer than any real one is not compared: a pattern that tries much would take long over it.
+MAX_DISTINGUISHED_NAME_LENGTH = 1024
 
 _AMOUNT = re.compile(r"\s*(.*?)\s*(nanos|micros|ms|s|m|h|d)\s*", re.IGNORECASE)
 # What Java's String.trim cuts away, which is less and more than Python's strip.
@@ -73,16 +77,51 @@ def parse_expiration(text: str | None) -> int | None:
 
 def matches_identity(pattern: str, distinguished_name: str) -> bool:
     """Whether the whole name matches. A name with a line break never does: ``.`` excludes more of them in Java than in Python."""
+    if len(distinguished_name) > MAX_DISTINGUISHED_NAME_LENGTH:
+        return False
     if any(character in distinguished_name for character in "\n\r\x85\u2028\u2029"):
         return False
-    return _compile(pattern).fullmatch(distinguished_name) is not None
+    try:
+        return _compile(pattern).fullmatch(distinguished_name) is not None
+    except _FAULTY:
+        # A pattern that an earlier version kept, and that is understood no longer: nobody matches it.
+        return False
 
 
+_FAULTY = (re.error, FutureWarning, OverflowError, ValueError, RecursionError)
+
+# The parts of a pattern in which Java's notation and Python's are not the same.
+_PARTS = re.compile(
+    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\(?P<escaped>.)|\(\?(?P<flags>[a-zA-Z-]+)(?=[:)<=])|(?P<group>\(\?<(?=[a-zA-Z]))"
+    r"|(?P<brace>\{(?!\d+(?:,\d*)?\}))",
+    re.DOTALL,
+)
+_ESCAPES = frozenset("dDsSwWbBtnrfaAZux123456789")
+
+
+@lru_cache(1024)
 def _compile(pattern: str) -> re.Pattern[str]:
-    """Java's meaning or none: classes are ASCII as there, and set operations, which Python would take literally, are refused."""
+    """Java's meaning or none: classes are ASCII as there, and what the two do not have in common is an error (set operations, which
+    Python would take literally, too). Raises re.error, ValueError and FutureWarning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
-        return re.compile(pattern, re.ASCII)
+        return re.compile(_PARTS.sub(_in_python, pattern), re.ASCII)
+
+
+def _in_python(part: re.Match[str]) -> str:
+    if part["quoted"] is not None:
+        return re.escape(part["quoted"])
+    if part["group"]:
+        return "(?P<"
+    if part["flags"] is not None:
+        if set(part["flags"]) <= set("ims-"):
+            return part[0]
+    elif (escaped := part["escaped"]) is not None:
+        if escaped == "z":
+            return r"\Z"
+        if escaped in _ESCAPES or not escaped.isalnum():
+            return part[0]
+    raise ValueError(f"[{part[0]}] is not understood")
 
 
 def _identity_faults(pattern: str | None) -> list[str]:
@@ -92,7 +131,7 @@ def _identity_faults(pattern: str | None) -> list[str]:
         if len(pattern) <= MAX_IDENTITY_LENGTH:
             _compile(pattern)
             return []
-    except (re.error, FutureWarning, RecursionError, OverflowError):
+    except _FAULTY:
         pass
     return [f"Invalid certificate_identity format: [{pattern}]. Must be a valid regex."]
 

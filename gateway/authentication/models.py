@@ -1,19 +1,20 @@
 """The two security models: from a request's headers to the Subject.
 
 In the API key model the credential is checked as soon as the header is there, and the connection is closed where it is not good; the
-rest is checked with the whole request. Where that has come with its header, it is the second check that answers, in other words than
-the first: so it is with a real node, whose two checks race. In the certificate model the connection itself is the credential. Facts from
-``CrossClusterAccessServerTransportFilter`` and ``CrossClusterAccessAuthenticationService``.
+rest, a signature too, is checked with the whole request. Where that has come with its header, it is the second check that answers, in
+other words than the first: so it is with a real node, whose two checks race. In the certificate model the connection itself is the
+credential. Facts from ``CrossClusterAccessServerTransportFilter`` and ``CrossClusterAccessAuthenticationService``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.authentication.api_key import ApiKey
 from gateway.authentication.api_keys import ApiKeyStore, RefusedCredential
+from gateway.authentication.signatures import SignatureVerifier
 from gateway.authentication.subjects import (
     CrossClusterKey,
     Subject,
@@ -27,6 +28,7 @@ from protocol.frames import Header
 from protocol.security import (
     AUTHENTICATION_HEADER,
     CREDENTIALS_HEADER,
+    SIGNATURE_HEADER,
     SUBJECT_INFO_HEADER,
     ApiKeyCredentials,
     Authentication,
@@ -37,6 +39,7 @@ ALLOWED_HEADERS = frozenset(
     {
         CREDENTIALS_HEADER,
         SUBJECT_INFO_HEADER,
+        SIGNATURE_HEADER,
         "_xpack_audit_request_id",
         "X-Opaque-Id",
         "traceparent",
@@ -45,7 +48,10 @@ ALLOWED_HEADERS = frozenset(
         "X-elastic-product-origin",
     }
 )
-"""What a request of the API key model may carry at 8.19's transport version. Another header is refused, not passed over."""
+"""What a request of the API key model may carry. Another header is refused, not passed over.
+
+A signature is here as in 9.5.3. An 8.19 node refuses it, but no local cluster sends it where the connection speaks 8.19's transport
+version; who sends it wants it verified."""
 
 
 class SecurityModel(Protocol):
@@ -64,16 +70,24 @@ class SecurityModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyModel:
-    """A cross-cluster API key, and the user of the local cluster."""
+    """A cross-cluster API key, and the user of the local cluster; a signature may vouch for both."""
 
     keys: ApiKeyStore
+    signatures: SignatureVerifier = field(default_factory=SignatureVerifier)
 
     def check_header(self, header: Header) -> None:
+        """Looks at the name in a signature's certificate, and leaves it to ``check_request`` to see whether that is a lie."""
+        headers = header.request_headers
+        identity = None
         try:
+            if CREDENTIALS_HEADER in headers and SIGNATURE_HEADER in headers:
+                identity = self.signatures.claimed_identity(
+                    headers[SIGNATURE_HEADER], headers.get(SUBJECT_INFO_HEADER), headers[CREDENTIALS_HEADER]
+                )
             credentials = _credentials(header)
         except ElasticsearchException as cause:
             raise authentication_error("failed to extract credentials from headers", cause) from None
-        self.keys.verify(credentials.id, credentials.secret)
+        self.keys.verify(credentials.id, credentials.secret, certificate_dn=identity)
 
     def check_request(self, header: Header) -> None:
         headers = header.request_headers
@@ -90,27 +104,32 @@ class ApiKeyModel:
         self._verified(header)
 
     def fingerprint(self, header: Header) -> tuple[str, ...]:
-        return header.request_headers[CREDENTIALS_HEADER], header.request_headers[SUBJECT_INFO_HEADER]
+        headers = header.request_headers
+        return headers[CREDENTIALS_HEADER], headers[SUBJECT_INFO_HEADER], headers.get(SIGNATURE_HEADER, "")
 
     def subject(self, header: Header) -> Subject:
         key = self._verified(header)
-        try:
-            info = SubjectInfo.decode(header.request_headers[SUBJECT_INFO_HEADER])
-        except WireError as error:
-            raise authentication_failure("error attempting to authenticate request", _illegal(str(error))) from None
+        info = _subject_info(header)
         descriptors = json.dumps(dict(key.role_descriptors)).encode()
         return cross_cluster_subject(info, CrossClusterKey(key.id, key.username, descriptors, key.name))
 
     def _verified(self, header: Header) -> ApiKey:
-        """The key, in the words of the second check where it is not good."""
+        """The key, in the words of the second check where it or a signature is not good."""
+        headers = header.request_headers
         try:
             credentials = _credentials(header)
         except ElasticsearchException as cause:
             raise authentication_failure("error attempting to authenticate request", cause) from None
         try:
-            return self.keys.verify(credentials.id, credentials.secret)
-        except RefusedCredential as refused:
-            raise _second_refusal(refused, credentials.id, header.action) from None
+            identity = None
+            if (signature := headers.get(SIGNATURE_HEADER)) is not None:
+                identity = self.signatures.verify(signature, headers[SUBJECT_INFO_HEADER], headers[CREDENTIALS_HEADER])
+            return self.keys.verify(credentials.id, credentials.secret, certificate_dn=identity)
+        except ElasticsearchException as refusal:
+            _subject_info(header)  # Elasticsearch has read it by then, and tells of it first
+            if isinstance(refusal, RefusedCredential):
+                raise _second_refusal(refusal, credentials.id, header.action) from None
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +170,13 @@ def _credentials(header: Header) -> ApiKeyCredentials:
             f"cross cluster access header [{CREDENTIALS_HEADER}] value must be a valid API key credential",
             ElasticsearchException("null_pointer_exception", None) if other_scheme else _illegal(str(error)),
         ) from None
+
+
+def _subject_info(header: Header) -> SubjectInfo:
+    try:
+        return SubjectInfo.decode(header.request_headers[SUBJECT_INFO_HEADER])
+    except WireError as error:
+        raise authentication_failure("error attempting to authenticate request", _illegal(str(error))) from None
 
 
 def _second_refusal(refused: RefusedCredential, key_id: str, action: str) -> ElasticsearchException:

@@ -253,11 +253,13 @@ def _write_metadata(writer: Writer, metadata: dict[str, Any]) -> None:
             write_generic(writer, value)
 
 
-def header_reader(header: str) -> Reader:
-    """A Reader behind the version that precedes everything in a base64 header. Raises WireError."""
+def header_reader(header: str, newest: TransportVersion | None = NEWEST_HEADER) -> Reader:
+    """A Reader behind the version that precedes everything in a base64 header. Raises WireError.
+
+    ``newest`` is the newest version whose layout is known; None where all have the same."""
     data = decode_base64(header)
     version = TransportVersion(Reader(data, OLDEST_HEADER).vint())
-    if not OLDEST_HEADER <= version <= NEWEST_HEADER:
+    if version < OLDEST_HEADER or (newest is not None and version > newest):
         raise WireError(f"a header of transport version [{version}], not between [{OLDEST_HEADER}] and [{NEWEST_HEADER}]")
     reader = Reader(data, version)
     reader.vint()

@@ -80,7 +80,9 @@ class _SignatureBody(Message):
 @dataclass(frozen=True, slots=True)
 class Signature:
     """``_cross_cluster_access_signature`` of 9.3 and newer: DER certificates from the leaf on, Java's name of the algorithm, and
-    the signature over the subject info header followed by the credentials header."""
+    the signature over the subject info header, a line feed, and the credentials header.
+
+    A node writes the newest transport version that it knows, whatever the connection speaks; the layout does not depend on it."""
 
     version: TransportVersion
     certificates: list[bytes]
@@ -89,11 +91,11 @@ class Signature:
 
     @classmethod
     def decode(cls, header: str) -> Self:
-        """Raises WireError. The certificates are not parsed."""
-        reader = header_reader(header)
+        """Raises WireError. The certificates are not parsed, and there may be none."""
+        reader = header_reader(header, newest=None)
         body = _SignatureBody.read(reader)
         reader.expect_end("the signature")
-        if not body.certificates or not all(body.certificates):
+        if not all(body.certificates):
             raise WireError("Certificate bytes cannot be empty")
         return cls(reader.version, body.certificates, body.algorithm, body.signature)
 

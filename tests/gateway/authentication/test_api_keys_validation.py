@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.authentication.api_key import Access
+from gateway.authentication.api_key_validation import MAX_DISTINGUISHED_NAME_LENGTH, check_key, matches_identity
 from gateway.authentication.api_keys import ApiKeyStore
 from tests.gateway.authentication.support import LOGS, METRICS, NOW, Clock, refusal
+from tests.vectors import read_lines
 
 
 @pytest.mark.parametrize(
@@ -159,3 +161,24 @@ def test_updates_that_are_refused(store: ApiKeyStore, clock: Clock) -> None:
     for key, named, kind, reason in cases:
         error = refusal(store.update, key, **named)
         assert (error.type, error.reason) == (kind, reason)
+
+
+IDENTITIES = read_lines("security_identities.jsonl")
+
+
+@pytest.mark.parametrize("vector", IDENTITIES, ids=[f"{vector['pattern']} {vector['name']}" for vector in IDENTITIES])
+def test_identities_match_as_in_java_or_less(vector: dict[str, Any]) -> None:
+    """What is refused though Java takes it, and names of several lines, which match nothing."""
+    pattern, name = vector["pattern"], vector["name"]
+    narrower = {r"CN=\p{Lower}", "CN=[a-z&&[^b]]", "CN=[[a-z]]", "(?x)C N = x", "(?u)CN=x", r"CN=\0170"}
+    if vector.get("invalid") or pattern in narrower:
+        assert "Must be a valid regex" in str(refusal(check_key, "k", None, pattern).reason)
+        assert not matches_identity(pattern, name)
+    else:
+        check_key("k", None, pattern)
+        assert matches_identity(pattern, name) is (vector["matches"] and "\n" not in name)
+
+
+def test_a_name_longer_than_any_is_not_compared() -> None:
+    assert matches_identity("(.*)", "x" * MAX_DISTINGUISHED_NAME_LENGTH)
+    assert not matches_identity("(.*)", "x" * (MAX_DISTINGUISHED_NAME_LENGTH + 1))

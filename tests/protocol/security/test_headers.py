@@ -188,9 +188,19 @@ def test_signature() -> None:
     signature = Signature.decode(text)
     assert signature == Signature(TransportVersion(9191000), [b"leaf", b"ca"], "SHA256withRSA", b"sig")
     assert signature.encode() == text
-    for empty in (b"\x00", b"\x01\x00"):
-        with pytest.raises(WireError, match="cannot be empty"):
-            Signature.decode(header(empty + b"\x0dSHA256withRSA\x03sig", 9191000))
+    with pytest.raises(WireError, match="cannot be empty"):
+        Signature.decode(header(b"\x01\x00" + b"\x0dSHA256withRSA\x03sig", 9191000))
+
+
+def test_signature_of_a_node_that_is_newer_than_any_known() -> None:
+    assert Signature.decode(header(b"\x01\x04leaf" + b"\x0dSHA256withRSA\x03sig", 12345678)).certificates == [b"leaf"]
+    with pytest.raises(WireError, match="transport version"):
+        Signature.decode(header(b"\x01\x04leaf" + b"\x0dSHA256withRSA\x03sig", 8000099))
+
+
+def test_signature_without_certificates() -> None:
+    """What that means is not for the codec to say: a real node has an error of its own for it."""
+    assert Signature.decode(header(b"\x00" + b"\x0dSHA256withRSA\x03sig", 9191000)).certificates == []
 
 
 @given(st.sampled_from(VECTORS), st.data())
