@@ -78,11 +78,12 @@ class ClusterMetadata:
         return False
 
     def concrete_indices(self, name: str, *, failures: bool = False) -> tuple[str, ...]:
-        """The concrete indices behind a name, of the data or of the failure store; none when there is no such name."""
+        """The concrete indices behind a name, of the data or of the failure store (which an index has not, be it one of a failure store);
+        none when there is no such name."""
         abstraction = self._lookup.get(name)
-        if abstraction is None:
+        if abstraction is None or (failures and abstraction.type is AbstractionType.CONCRETE_INDEX):
             return ()
-        if not failures or abstraction.type is AbstractionType.CONCRETE_INDEX:
+        if not failures:
             return abstraction.indices
         if abstraction.type is AbstractionType.DATA_STREAM:
             return abstraction.failure_indices

@@ -15,16 +15,15 @@ from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata
 from gateway.backends.memory.field_caps import index_field_caps
 from gateway.backends.memory.index import Index
-from gateway.backends.memory.refusals import illegal, unsupported
-from gateway.backends.memory.resolve_names import concrete_indices, describe, index_not_found, resolve_expressions
+from gateway.backends.memory.refusals import unsupported
+from gateway.backends.memory.resolve_names import Names
 from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search import Target, search
 from gateway.backends.memory.search_match import can_match
-from gateway.globs import is_simple_pattern, simple_match
 from protocol.errors import ElasticsearchException
 from protocol.messages.field_caps import FieldCapsResponse
 from protocol.messages.options import IndicesOptions
-from protocol.messages.resolve import ResolvedAlias, ResolvedIndex, ResolveIndexResponse
+from protocol.messages.resolve import ResolvedAlias, ResolvedDataStream, ResolvedIndex, ResolveIndexResponse
 from protocol.messages.search_response import SearchResponse
 
 
@@ -46,16 +45,16 @@ class MemoryCluster:
         self.uuid = uuid or secrets.token_urlsafe(16)
         self.node_id = node_id or secrets.token_urlsafe(16)
         self.indices: Mapping[str, Index] = {index.name: index for index in indices}
-        self._metadata = describe(self.indices)
+        self._names = Names(self.indices)
 
     def metadata(self) -> ClusterMetadata:
         """All names, for authorization."""
-        return self._metadata
+        return self._names.metadata
 
     def targets(self, names: Sequence[str], options: IndicesOptions) -> list[Target]:
         """The indices behind names, with the filters of the aliases that they were named by. Raises ElasticsearchException
         (index_not_found_exception, index_closed_exception, …)."""
-        return [Target(index, filters) for index, filters in concrete_indices(names, options, self.indices, self._metadata)]
+        return [Target(each.index, each.filters) for each in self._names.concrete(names, options)]
 
     def search(
         self,
@@ -71,13 +70,10 @@ class MemoryCluster:
     ) -> SearchResponse:
         """Executes a search; see `search.search`. ``access`` says what may be seen of an index. Raises ElasticsearchException."""
         targets = [replace(target, access=access(target.index.name)) for target in self.targets(names, options)]
-        for name in _boosted_names(source):
-            if ":" in name:
-                raise illegal(
-                    f"Cross-cluster calls are not supported in this context but remote indices were requested: [{name}]"
-                )
-            if not is_simple_pattern(name) and name not in self._metadata and not options.ignore_unavailable:
-                raise index_not_found(name)
+        boosted = {
+            name: {each.index.name for each in self._names.concrete([name], options, data_streams=False, searched=False)}
+            for name in _boosted_names(source)
+        }
         return search(
             targets,
             source,
@@ -86,11 +82,8 @@ class MemoryCluster:
             cluster_alias=cluster_alias,
             final_reduce=final_reduce,
             allow_partial_results=allow_partial_results,
-            boosts=self._stands_for,
+            boosts=lambda name, index: index.name in boosted[name],
         )
-
-    def _stands_for(self, name: str, index: Index) -> bool:
-        return any(simple_match(name, each) for each in (index.name, *index.aliases))
 
     def field_caps(
         self,
@@ -120,28 +113,31 @@ class MemoryCluster:
         return FieldCapsResponse(index_responses=sorted(responses, key=lambda response: response.index))
 
     def resolve_index(self, names: Sequence[str], options: IndicesOptions) -> ResolveIndexResponse:
-        """The indices and aliases that names match, each by name. Raises ElasticsearchException."""
+        """The indices, aliases and data streams that names match, each by name. Raises ElasticsearchException."""
         response = ResolveIndexResponse()
-        found = resolve_expressions(names, options, self._metadata, all_aliases=True)
-        for each in sorted(found, key=lambda each: each.name):
-            if each.type is AbstractionType.ALIAS:
-                response.aliases.append(ResolvedAlias(name=each.name, indices=list(each.indices)))
-            else:
-                index = self.indices[each.name]
-                attributes = ["closed" if index.closed else "open"] + (["hidden"] if index.hidden else [])
-                response.indices.append(ResolvedIndex(name=each.name, aliases=sorted(index.aliases), attributes=attributes))
+        for each in sorted(self._names.resolve(names, options), key=lambda each: each.abstraction.name):
+            name = each.abstraction.name
+            behind = list(self.metadata().concrete_indices(name, failures=each.failures))
+            match each.abstraction.type:
+                case AbstractionType.ALIAS:
+                    response.aliases.append(ResolvedAlias(name=name, indices=sorted(behind)))
+                case AbstractionType.DATA_STREAM:
+                    response.data_streams.append(ResolvedDataStream(name=name, backing_indices=behind))
+                case AbstractionType.CONCRETE_INDEX:
+                    response.indices.append(_described(self.indices[name]))
         return response
 
     def has_matching(self, names: Sequence[str], options: IndicesOptions) -> tuple[bool | None, str | None]:
-        """For ``_resolve/cluster``: whether names match an index that is not closed, or an alias; and the error instead, where a name
-        is missing."""
+        """For ``_resolve/cluster``: whether names match an index that is not closed, an alias or a data stream; and the error instead,
+        where a name is missing."""
         try:
             resolved = self.resolve_index(names, options)
         except ElasticsearchException as error:
             if error.type != "index_not_found_exception":
                 raise
             return None, error.reason
-        return bool(resolved.aliases) or any("closed" not in index.attributes for index in resolved.indices), None
+        opened = any("closed" not in index.attributes for index in resolved.indices)
+        return opened or bool(resolved.aliases or resolved.data_streams), None
 
     def statistics(self) -> ClusterStatistics:
         """How much there is."""
@@ -157,3 +153,17 @@ class MemoryCluster:
 def _boosted_names(source: Mapping[str, Any]) -> list[str]:
     boosts = source.get("indices_boost") or []
     return [name for entry in (boosts if isinstance(boosts, list) else [boosts]) for name in entry]
+
+
+def _described(index: Index) -> ResolvedIndex:
+    attributes = {"closed" if index.closed else "open"}
+    if index.hidden:
+        attributes.add("hidden")
+    if index.system:
+        attributes.add("system")
+    return ResolvedIndex(
+        name=index.name,
+        aliases=sorted(index.aliases),
+        attributes=sorted(attributes),
+        data_stream=None if index.data_stream is None else index.data_stream.name,
+    )

@@ -15,14 +15,13 @@ TIMESTAMP_FIELD: Final = "@timestamp"
 @dataclass(frozen=True, slots=True)
 class DataStream:
     """``indices`` and ``failure_indices`` are names, oldest first; documents are written to the last. ``aliases`` maps each alias to its
-    properties, of which only ``filter`` means anything here. ``system``: of Elasticsearch's own, hence restricted."""
+    properties, of which only ``filter`` means anything here."""
 
     name: str
     indices: tuple[str, ...]
     failure_indices: tuple[str, ...] = ()
     aliases: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     hidden: bool = False
-    system: bool = False
 
     @property
     def write_index(self) -> str:

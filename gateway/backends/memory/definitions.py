@@ -24,7 +24,7 @@ _STREAM_ALIAS_PROPERTIES: Final = frozenset({"filter", "is_write_index"})
 _OBJECTS: Final = frozenset({"settings", "mappings", "aliases"})
 _TEMPLATE_KEYS: Final = _OBJECTS | {"data_stream_options", "lifecycle"}
 _DATA_STREAM_KEYS: Final = frozenset(
-    {"index_patterns", "priority", "version", "_meta", "data_stream", "template", "created", "generations", "system"}
+    {"index_patterns", "priority", "version", "_meta", "data_stream", "template", "created", "generations"}
 )
 _TIMESTAMP_TYPES: Final = ("date", "date_nanos")
 _FAILURE_MAPPINGS: Final[dict[str, Any]] = {
@@ -90,8 +90,7 @@ def create_data_stream(name: str, body: Any) -> list[Index]:
 
     - ``created``: the date in the names of its indices, ``yyyy-MM-dd`` (today, unless given);
     - ``generations``: a list of ``data`` and ``failures``, an index of the stream or of its failure store for each, numbered from 1 on
-      (``["data"]``, unless given);
-    - ``system``: as for an index.
+      (``["data"]``, unless given).
 
     Raises ElasticsearchException."""
     if not isinstance(body, dict):
@@ -117,7 +116,6 @@ def create_data_stream(name: str, body: Any) -> list[Index]:
         failure_indices=tuple(index for index, kind in zip(names, kinds, strict=True) if kind == "failures"),
         aliases=_aliases(_object(template, "aliases"), _STREAM_ALIAS_PROPERTIES),
         hidden=_flag(_object(body, "data_stream"), "hidden"),
-        system=_flag(body, "system"),
     )
     mappings = _with_timestamp(_object(template, "mappings"))
     settings = _object(template, "settings")
@@ -127,7 +125,6 @@ def create_data_stream(name: str, body: Any) -> list[Index]:
             {"settings": {}, "mappings": _FAILURE_MAPPINGS} if failures else {"settings": settings, "mappings": mappings},
             stream=stream,
             hidden=True,
-            system=stream.system,
         )
         for index in names
         for failures in (index in stream.failure_indices,)

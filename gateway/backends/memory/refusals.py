@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from protocol.errors import ElasticsearchException
+from protocol.exceptions.fields import BlockLevel, ClusterBlock
 
 if TYPE_CHECKING:
     from gateway.backends.memory.index import Index
     from gateway.backends.memory.mapping import FieldType
+
+_EXCLUSION_HINT: Final = (
+    " and if you intended to exclude this index, ensure that you use wildcards that include it before explicitly excluding it"
+)
 
 
 def illegal(reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:
@@ -24,6 +29,46 @@ def invalid(reason: str) -> ElasticsearchException:
 def unsupported(what: str) -> ElasticsearchException:
     """A feature that the in-memory cluster does not have."""
     return illegal(f"[{what}] is not supported")
+
+
+def index_not_found(*expressions: str) -> ElasticsearchException:
+    """``index_not_found_exception`` for a name in a request, or for all that were asked for."""
+    metadata = {
+        "es.resource.type": ["index_or_alias" if len(expressions) == 1 else "index_expression"],
+        "es.resource.id": list(expressions),
+    }
+    name = expressions[0] if len(expressions) == 1 else None
+    if name is None:
+        return ElasticsearchException("index_not_found_exception", "no such index [null]", metadata=metadata)
+    hint = _EXCLUSION_HINT if name.startswith("-") else ""
+    metadata |= {"es.index_uuid": ["_na_"], "es.index": [name]}
+    return ElasticsearchException("index_not_found_exception", f"no such index [{name}]{hint}", metadata=metadata)
+
+
+def index_closed(index: Index) -> ElasticsearchException:
+    """``index_closed_exception``: a request that forbids closed indices."""
+    return ElasticsearchException(
+        "index_closed_exception", "closed", metadata={"es.index_uuid": [index.uuid], "es.index": [index.name]}
+    )
+
+
+def index_blocked(index: Index) -> ElasticsearchException:
+    """``cluster_block_exception``: a closed index, where the request itself does not forbid it."""
+    block = ClusterBlock(
+        id=4,
+        uuid=None,
+        description="index closed",
+        levels=[BlockLevel.READ, BlockLevel.WRITE],
+        retryable=False,
+        disable_state_persistence=False,
+        status=403,
+        allow_release_resources=False,
+    )
+    return ElasticsearchException(
+        "cluster_block_exception",
+        f"index [{index.name}] blocked by: [FORBIDDEN/4/index closed];",
+        details={"blocks": [block]},
+    )
 
 
 def query_shard(index: Index, reason: str, cause: ElasticsearchException | None = None) -> ElasticsearchException:

@@ -13,6 +13,7 @@ from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
+from protocol.exceptions import status_of
 from protocol.messages.hits import SortFieldType
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import NOW, cases, indices, rest, same
@@ -98,17 +99,30 @@ def small() -> Callable[..., MemoryCluster]:
 
 def test_a_closed_index_is_refused_by_name_and_left_out_of_wildcards(small: Callable[..., MemoryCluster]) -> None:
     cluster = small(a=True)
-    with pytest.raises(ElasticsearchException) as caught:
-        cluster.targets(["a"], IndicesOptions())
-    assert _shown(caught.value) == {
-        "type": "index_closed_exception",
-        "reason": "closed",
-        "index": "a",
-        "index_uuid": cluster.indices["a"].uuid,
-    }
+    for named in ("a", "all"):
+        with pytest.raises(ElasticsearchException) as caught:
+            cluster.targets([named], IndicesOptions())
+        assert _shown(caught.value) == {
+            "type": "index_closed_exception",
+            "reason": "closed",
+            "index": "a",
+            "index_uuid": cluster.indices["a"].uuid,
+        }
     assert cluster.targets(["a"], IndicesOptions(ignore_unavailable=True)) == []
-    for names in (["*"], ["all"], ["_all"]):
-        assert [target.index.name for target in cluster.targets(names, IndicesOptions())] == ["b"]
+    for names in (["*"], ["_all"], ["all"]):
+        found = cluster.targets(names, IndicesOptions(ignore_unavailable=True))
+        assert [target.index.name for target in found] == ["b"]
+    assert [target.index.name for target in cluster.targets(["*"], IndicesOptions())] == ["b"]
+
+
+def test_a_closed_index_that_may_be_named_is_blocked(small: Callable[..., MemoryCluster]) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        small(a=True).targets(["a"], IndicesOptions(forbid_closed_indices=False))
+    assert _shown(caught.value) == {
+        "type": "cluster_block_exception",
+        "reason": "index [a] blocked by: [FORBIDDEN/4/index closed];",
+    }
+    assert status_of(caught.value) == 403
 
 
 def test_hidden_indices_need_to_be_asked_for(small: Callable[..., MemoryCluster]) -> None:
