@@ -16,7 +16,8 @@ from protocol.versions import V_8_19
 from tests.elasticsearch.case import Case
 from tests.elasticsearch.cases_failing import EVERYWHERE, FAILING
 from tests.elasticsearch.comparing import differences, normalize
-from tests.elasticsearch.rig.clusters import BAD_KEYS, USER_PASSWORD, Clusters, forget_remote, set_remote
+from tests.elasticsearch.rig.clusters import USER_PASSWORD, Clusters, forget_remote, set_remote
+from tests.elasticsearch.rig.keys import BAD_KEYS
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.raw import RawClient
 from tests.vectors import read_lines

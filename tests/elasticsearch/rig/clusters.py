@@ -6,7 +6,6 @@ Each local cluster knows its remote clusters by alias: ``KIND_MODEL_MODE``, with
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-import yaml
-
 from certs.files import certificates_to_pem, key_to_pem
 from certs.issue import Identity, make_ca, make_client, make_server
-from gateway.authentication.api_keys import ApiKeyStore
-from gateway.demo.documents import DemoIndex, bulk, indices, write
+from gateway.demo.documents import DemoIndex, indices
+from tests.elasticsearch.equivalence.roles import ROLES as EQUIVALENCE_ROLES
+from tests.elasticsearch.rig.equivalence import local_files, remotes, roles_file, write_gateway_documents
+from tests.elasticsearch.rig.filling import fill, fill_equivalence
 from tests.elasticsearch.rig.gateway import Gateway
+from tests.elasticsearch.rig.keys import Keys, gateway_keys, real_keys
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.node import Node
 from tests.elasticsearch.rig.ports import free_port
@@ -40,9 +39,6 @@ COMPRESSED = {"gw_lz4": "lz4", "gw_deflate": "deflate"}
 
 SPARE_ALIASES = (*COMPRESSED, "gw_restarted")
 """With the credential of the gateway's main key; the last one is not connected at first."""
-
-ACCESS: dict[str, Any] = {"search": [{"names": ["logs*", "products", "shop", "events", "missing*"]}]}
-"""What the main key allows; an index ``secret`` is outside."""
 
 USERS = {"alice": "logs_reader", "bob": "nothing_remote"}
 USER_PASSWORD = "alice-password"
@@ -69,7 +65,7 @@ class Clusters:
     remote: Node
     gateway: Gateway
     locals: dict[str, Node]
-    keys: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    keys: Keys = field(default_factory=dict)
 
     def address(self, kind: str, model: str) -> str:
         if kind == "gw":
@@ -114,35 +110,29 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
     made = indices()
     certificates = _certificates(folder)
     remote = _remote(folder, certificates)
+    gateway = _gateway(folder, certificates)
     with ExitStack() as stack:
         stack.callback(remote.stop)
         remote.launch()
-        gateway = _gateway(folder, certificates, made)
-        keys = _gateway_keys(gateway)
-        gateway.start()
-        stack.callback(gateway.stop)
+        keys = gateway_keys(gateway)
         remote.wait()
-        _fill(remote, [*made, SECRET])
+        fill(remote, [*made, SECRET])
+        fill_equivalence(remote)
         for name, role in ROLES.items():
             remote.rest("PUT", f"/_security/role/{name}", role)
-        keys |= _real_keys(remote)
-        secrets = {
-            f"cluster.remote.{kind}_key_{mode}.credentials": keys[kind, "main"]["encoded"] for kind in KINDS for mode in MODES
-        }
-        secrets |= {
-            f"cluster.remote.{kind}_{name}.credentials": keys[kind, name]["encoded"] for kind, name in keys if name != "main"
-        }
-        secrets |= {f"cluster.remote.{alias}.credentials": keys["gw", "main"]["encoded"] for alias in SPARE_ALIASES}
-        compressed = _compressed(f"127.0.0.1:{gateway.port('remote_cluster')}")
-        locals_ = {version: _local(folder, version, certificates, secrets, compressed) for version in versions}
+        keys |= real_keys(remote)
+        locals_ = {version: _local(folder, version, certificates, _secrets(keys), remote, gateway) for version in versions}
         for node in locals_.values():
             stack.callback(node.stop)
             node.launch()
+        write_gateway_documents(gateway.folder / "documents", [*made, SECRET])
+        gateway.start()
+        stack.callback(gateway.stop)
         clusters = Clusters(folder, remote, gateway, locals_, keys)
         for node in locals_.values():
             node.wait()
             _create_users(node)
-            _fill(node, [DemoIndex(LOCAL_INDEX, LOCAL.body, LOCAL.documents)])
+            fill(node, [DemoIndex(LOCAL_INDEX, LOCAL.body, LOCAL.documents)])
             for kind in KINDS:
                 for model in MODELS:
                     for mode in MODES if kind == "gw" else ("proxy",):
@@ -150,40 +140,12 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         yield clusters
 
 
-_KEYS: dict[str, dict[str, Any]] = {"main": ACCESS, "narrow": {"search": [{"names": ["logs-w*"]}]}}
-
-
-BAD_KEYS = ("wrong", "unknown", "expired", "invalidated", "rest")
-"""Keys that do not let anybody in, each for another reason."""
-
-
-def _gateway_keys(gateway: Gateway) -> dict[tuple[str, str], dict[str, Any]]:
-    made = {name: gateway.create_key(name, access) for name, access in _KEYS.items()}
-    made["expired"] = gateway.create_key("expired", ACCESS, "--expiration", "1ms")
-    made["invalidated"] = gateway.create_key("invalidated", ACCESS)
-    gateway.command("keys", "invalidate", made["invalidated"]["id"])
-    with ApiKeyStore(gateway.folder / "data") as store:
-        made["rest"] = store.create("rest", None, type="rest").to_json()
-    return {("gw", name): key for name, key in (made | _spoiled(made["main"])).items()}
-
-
-def _real_keys(remote: Node) -> dict[tuple[str, str], dict[str, Any]]:
-    path = "/_security/cross_cluster/api_key"
-    made = {name: remote.rest("POST", path, {"name": name, "access": access}) for name, access in _KEYS.items()}
-    made["expired"] = remote.rest("POST", path, {"name": "expired", "access": ACCESS, "expiration": "1ms"})
-    made["invalidated"] = remote.rest("POST", path, {"name": "invalidated", "access": ACCESS})
-    remote.rest("DELETE", "/_security/api_key", {"ids": [made["invalidated"]["id"]]})
-    made["rest"] = remote.rest("POST", "/_security/api_key", {"name": "rest"})
-    return {("real", name): key for name, key in (made | _spoiled(made["main"])).items()}
-
-
-def _spoiled(key: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """A good key with another secret, and with another id."""
-    wrong, unknown = f"{key['id']}:{'x' * 22}", f"{'y' * 20}:{key['api_key']}"
-    return {
-        "wrong": key | {"encoded": base64.b64encode(wrong.encode()).decode()},
-        "unknown": key | {"id": "y" * 20, "encoded": base64.b64encode(unknown.encode()).decode()},
-    }
+def _secrets(keys: Keys) -> dict[str, str]:
+    """The credentials of a local node's aliases."""
+    by_alias = {f"{kind}_key_{mode}": keys[kind, "main"] for kind in KINDS for mode in MODES}
+    by_alias |= {f"{kind}_{name}": key for (kind, name), key in keys.items() if name != "main"}
+    by_alias |= dict.fromkeys(SPARE_ALIASES, keys["gw", "main"])
+    return {f"cluster.remote.{alias}.credentials": key["encoded"] for alias, key in by_alias.items()}
 
 
 def _certificates(folder: Path) -> dict[str, Path]:
@@ -225,8 +187,10 @@ def _remote(folder: Path, files: dict[str, Path]) -> Node:
         f"{prefix}.certificate": "server.crt",
         f"{prefix}.key": "server.key",
     }
+    roles = folder / "roles.yml"
+    roles.write_text(roles_file(EQUIVALENCE_ROLES))
     shared = tuple(files[name] for name in ("ca.crt", "server.crt", "server.key"))
-    return Node("remote", NEWEST_8, folder / "remote", settings, files=shared)
+    return Node("remote", NEWEST_8, folder / "remote", settings, files=(*shared, roles))
 
 
 def _compressed(address: str) -> dict[str, str]:
@@ -239,22 +203,25 @@ def _compressed(address: str) -> dict[str, str]:
     return settings
 
 
-def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str, str], remotes: dict[str, str]) -> Node:
+def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str, str], remote: Node, gateway: Gateway) -> Node:
     prefix = "xpack.security.remote_cluster_client.ssl"
+    addresses = {kind: f"127.0.0.1:{side.settings['remote_cluster.port']}" for kind, side in (("real", remote), ("gw", gateway))}
     settings = {
         **_transport_ssl("client"),
         f"{prefix}.enabled": "true",
         f"{prefix}.certificate_authorities": "ca.crt",
-        **remotes,
+        **_compressed(addresses["gw"]),
+        **remotes(addresses),
     }
     shared = tuple(files[name] for name in ("ca.crt", "client.crt", "client.key"))
-    return Node(f"local-{version}", version, folder / f"local-{version}", settings, secrets, shared)
+    own = local_files(folder / "local-files")
+    return Node(f"local-{version}", version, folder / f"local-{version}", settings, secrets, (*shared, *own))
 
 
-def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gateway:
+def _gateway(folder: Path, files: dict[str, Path]) -> Gateway:
     home = folder / "gateway"
-    write(home / "documents", [*made, SECRET])
-    (home / "roles.yml").write_text(yaml.safe_dump(ROLES))
+    home.mkdir(parents=True)
+    (home / "roles.yml").write_text(roles_file(ROLES | EQUIVALENCE_ROLES))
     remote_ssl, transport_ssl = "xpack.security.remote_cluster_server.ssl", "xpack.security.transport.ssl"
     settings = {
         "cluster.name": "gateway",
@@ -279,26 +246,9 @@ def _gateway(folder: Path, files: dict[str, Path], made: list[DemoIndex]) -> Gat
     return gateway
 
 
-def _fill(node: Node, made: list[DemoIndex]) -> None:
-    """Without a refresh in between all documents are in one segment, in their order, which is that of equal scores."""
-    with node.client() as client:
-        for index in made:
-            settings = {"index": {**index.body["settings"].get("index", {}), "refresh_interval": -1}}
-            _checked(client.put(f"/{index.name}", json={**index.body, "settings": settings}))
-            body = client.post("/_bulk", content=bulk(index).encode(), headers={"Content-Type": "application/x-ndjson"})
-            assert not _checked(body)["errors"]
-            _checked(client.post(f"/{index.name}/_refresh"))
-
-
 def _create_users(local: Node) -> None:
     for name, role in ROLES.items():
         remote = [{**entry, "clusters": ["*"]} for entry in role["indices"]]
         local.rest("PUT", f"/_security/role/{name}", {"remote_indices": remote})
     for user, role in USERS.items():
         local.rest("PUT", f"/_security/user/{user}", {"password": USER_PASSWORD, "roles": [role]})
-
-
-def _checked(answer: httpx.Response) -> Any:
-    if not answer.is_success:
-        raise AssertionError(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:2000]}")
-    return answer.json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -25,13 +26,17 @@ _UNUSED = (
     "jcip-annotations-1.0-1", "jakarta.activation-api-", "asm-", "checker-qual-", "error_prone_", "listenablefuture-",
     "j2objc-", "jsr305-",
 )  # fmt: skip
+_MODULES = {"security-index-analysis": "SecurityIndexAnalysis", "system-indices": "SystemIndices"}
+"""Of the tests, by name, with the class that each is."""
+
 _SAML = re.compile(rb"(?:org/opensaml|net/shibboleth)/[\w/$]+")
 
 
 @cache
 def template(version: str) -> Path:
-    """``lib``, ``modules`` and ``classes`` of a version, made once. A node's home links to them."""
-    home = CACHE / "homes" / version
+    """``lib``, ``modules`` and ``classes`` of a version, made once for each state of what they are made of. A node's home links to them."""
+    made_of = b"".join(path.read_bytes() for path in (*sorted((HERE / "java").glob("*.java")), HERE / "pom.xml", Path(__file__)))
+    home = CACHE / "homes" / f"{version}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     complete = home / ".complete"
     if complete.exists():
         return home
@@ -45,14 +50,16 @@ def template(version: str) -> Path:
             shutil.copy(jar, lib)
     class_path = f"{lib}/*"
     javac(version, class_path, home / "classes", HERE / "java" / "StartNode.java")
-    javac(version, class_path, home / "analysis", HERE / "java" / "SecurityIndexAnalysis.java")
+    for name, source in _MODULES.items():
+        javac(version, class_path, home / name, HERE / "java" / f"{source}.java")
     _stub_saml(version, next(jar for jar in security if jar.name.startswith("x-pack-security-")), home / "stubs")
-    analysis, stubs = (_pack(version, home / name) for name in ("analysis", "stubs"))
+    stubs = _pack(version, home / "stubs")
     _module(home, version, "transport-netty4", "org.elasticsearch.transport.netty4.Netty4Plugin", transport)
     _module(home, version, "x-pack-core", "org.elasticsearch.xpack.core.XPackPlugin", core)
     security_jars = [*security, *transport, stubs]
     _module(home, version, "x-pack-security", "org.elasticsearch.xpack.security.Security", security_jars, extends="x-pack-core")
-    _module(home, version, "security-index-analysis", "SecurityIndexAnalysis", [analysis])
+    for name, source in _MODULES.items():
+        _module(home, version, name, source, [_pack(version, home / name)])
     (home / "exports").write_text("\n".join(_exports(version, lib)))
     complete.touch()
     return home

@@ -1,0 +1,119 @@
+"""Asks one case of the real remote cluster and of the gateway, and makes the two answers comparable."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.elasticsearch.comparing import differences, normalize
+from tests.elasticsearch.equivalence.keys import KEYS
+from tests.elasticsearch.equivalence.requests import REQUESTS
+from tests.elasticsearch.equivalence.roles import ROLE_SETS
+from tests.elasticsearch.equivalence.users import PASSWORD, RUNNER, USERS
+from tests.elasticsearch.rig.clusters import Clusters
+from tests.elasticsearch.rig.keys import PREFIX
+
+ROLES_PREFIX = "roles:"
+CREDENTIALS = (*KEYS, *(ROLES_PREFIX + name for name in ROLE_SETS))
+"""A key's name, or ``roles:`` and the name of a set of roles, which is of the certificate model."""
+
+_CHANGING = frozenset({"index_uuid", "node"})
+_WORDS = (
+    (re.compile(r"\[(?:remote|gateway)\]"), "[NODE]"),
+    (re.compile(r"(\bAPI key id \[[^\]]+\] of user) \[[\w@-]+\](?!.*towards)"), r"\1 [CREATOR]"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    credential: str
+    user: str
+    request: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.credential} / {self.user} / {self.request} / {self.version}"
+
+    @property
+    def role_set(self) -> str | None:
+        return self.credential.removeprefix(ROLES_PREFIX) if self.credential.startswith(ROLES_PREFIX) else None
+
+    def alias(self, kind: str) -> str:
+        return f"{kind}_{PREFIX}{self.credential}" if self.role_set is None else f"{kind}_cert_proxy"
+
+
+@dataclass
+class Asker:
+    """Holds a client for each local cluster, and the API keys of local users, made when they are first needed."""
+
+    clusters: Clusters
+    _clients: dict[str, httpx.Client] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def prepare(self, case: Case) -> None:
+        """What must be there before the case is asked: not for several threads at once."""
+        if case.version not in self._clients:
+            limits = httpx.Limits(max_connections=16)
+            self._clients[case.version] = httpx.Client(base_url=self.clusters.locals[case.version].url, timeout=60, limits=limits)
+        user = USERS[case.user]
+        login = user.login(case.role_set)
+        if user.key is not None and (case.version, login) not in self._keys:
+            body = {"name": f"key of {login}", "role_descriptors": user.key}
+            made = self._clients[case.version].post("/_security/api_key", json=body, auth=(login, PASSWORD))
+            assert made.status_code == 200, made.text
+            self._keys[case.version, login] = made.json()["encoded"]
+
+    def ask(self, case: Case, kind: str) -> dict[str, Any]:
+        """Status and body, without what differs between any two clusters."""
+        alias, ask = case.alias(kind), REQUESTS[case.request]
+        lines = "".join(json.dumps(line) + "\n" for line in ask.lines).replace('"R:', f'"{alias}:')
+        headers = {"X-Opaque-Id": str(case), **self._login(case)}
+        if lines:
+            headers["Content-Type"] = "application/x-ndjson"
+        answer = self._clients[case.version].request(
+            ask.method, ask.path.replace("R:", f"{alias}:"), json=ask.body, content=lines or None, headers=headers
+        )
+        return {"status": answer.status_code, "body": self._comparable(normalize(answer.json(), alias))}
+
+    def differences(self, case: Case) -> list[str]:
+        """One line for each place where the gateway's answer is not the real one's."""
+        return list(differences(self.ask(case, "real"), self.ask(case, "gw")))
+
+    def _login(self, case: Case) -> dict[str, str]:
+        user = USERS[case.user]
+        login = user.login(case.role_set)
+        if user.key is not None:
+            return {"Authorization": f"ApiKey {self._keys[case.version, login]}"}
+        if user.through is None:
+            return _basic(login)
+        return {**_basic(RUNNER.login(case.role_set)), "es-security-runas-user": login}
+
+    def _comparable(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._comparable(entry) for key, entry in value.items() if key not in _CHANGING}
+        if isinstance(value, list):
+            return [self._comparable(entry) for entry in value]
+        if not isinstance(value, str):
+            return value
+        for key_id in self._key_ids():
+            value = value.replace(f"[{key_id}]", "[KEY]")
+        for pattern, word in _WORDS:
+            value = pattern.sub(word, value)
+        return value
+
+    def _key_ids(self) -> Iterator[str]:
+        return (key["id"] for key in self.clusters.keys.values())
+
+
+def _basic(user: str) -> dict[str, str]:
+    return {"Authorization": httpx.BasicAuth(user, PASSWORD)._auth_header}
