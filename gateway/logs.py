@@ -137,8 +137,8 @@ _write_event: Callable[[Event], None] = _unconfigured_event
 
 
 def render(event: Event) -> bytes:
-    """An event of the audit as one line of JSON, without what looks like a secret. None of its fields is named like one, so most events need
-    no closer look."""
+    """An event of the audit as one line of JSON, without what looks like a secret. None of its fields is named like one, so most events
+    need no closer look."""
     line = _json(event)
     return _json(redact(None, "", event)) if any(scheme in line for scheme in _SCHEMES) else line
 
