@@ -9,6 +9,7 @@ from protocol.exceptions.fields import ShardSearchFailure
 from protocol.messages.aggregations.base import Aggregations
 from protocol.messages.fields import OptionalBoolean, OptionalBytes, absent
 from protocol.messages.hits import SearchHits
+from protocol.messages.suggestions import Suggest
 from protocol.schema import Boolean, Codec, Int, Long, Message, String, VInt, VLong, enum_codec, wire
 from protocol.wire import Reader, Writer
 
@@ -55,7 +56,7 @@ class SearchResponse(Message):
 
     hits: SearchHits = wire(default_factory=SearchHits)
     aggregations: Aggregations | None = None
-    suggest: Annotated[None, absent("[suggest]")] = None
+    suggest: Suggest | None = None
     timed_out: Boolean = False
     terminated_early: OptionalBoolean = None
     profile: Annotated[None, absent("[profile]")] = None

@@ -1,7 +1,7 @@
 """The body of a search: ``SearchSourceBuilder`` on the wire, a dict in the form that REST has otherwise.
 
 What cannot be executed under authorization here (``pit``, ``knn``, ``rank``, ``sub_searches``, ``rescore``, ``script_fields``,
-``runtime_mappings``, ``suggest``, ``profile``, ``ext``) raises UnsupportedError with its name.
+``runtime_mappings``, ``ext``) raises UnsupportedError with its name.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from protocol.messages.inner_hits import AnyCollapse
 from protocol.messages.queries import QUERY, AnyQuery
 from protocol.messages.rest import HIDDEN, Float32, RestMessage, Shown, Time, rest_codec
 from protocol.messages.sorts import AnySort
+from protocol.messages.suggest import AnySuggest
 from protocol.schema import Boolean, Codec, String, VInt, optional, wire
 from protocol.values import GenericValue, HashMap, read_generic, shortest_single, write_generic
 from protocol.wire import Reader, Writer
@@ -101,14 +102,14 @@ class SearchSource(RestMessage):
     size: VInt = -1
     sort: list[AnySort] | None = None
     stats: list[String] | None = None
-    suggest: Annotated[None, HIDDEN, absent("[suggest]")] = None
+    suggest: AnySuggest | None = None
     terminate_after: VInt = 0
     timeout: Time | None = None
     track_scores: Boolean = False
     version: OptionalBoolean = None
     seq_no_primary_term: OptionalBoolean = None
     ext: Annotated[None, HIDDEN, none_of("[ext]")] = None
-    profile: Annotated[None, HIDDEN, absent("[profile]")] = None
+    profile: Boolean = False
     search_after: list[GenericValue] | None = None
     slice: Annotated[dict[str, Any], rest_codec(Slice)] | None = None
     collapse: AnyCollapse | None = None

@@ -300,6 +300,56 @@ SOURCES: list[Body] = [
     },
 ]
 
+SUGGESTERS: list[Body] = [
+    {"text": "t", "s": {"term": {"field": "f"}}},
+    {"s": {"text": "größe \U0001f600", "term": {"field": "f", "analyzer": "simple", "size": 3, "shard_size": 7}}},
+    *({"s": {"text": "t", "term": {"field": "f", "suggest_mode": mode}}} for mode in ("missing", "popular", "always")),
+    *(
+        {"s": {"prefix": "t", "term": {"field": "f", "sort": "frequency", "string_distance": distance, "accuracy": 0.3}}}
+        for distance in ("internal", "damerau_levenshtein", "levenshtein", "jaro_winkler", "ngram")
+    ),
+    {"s": {"regex": "t", "term": {"field": "f", "max_edits": 1, "max_inspections": 9, "max_term_freq": 3, "prefix_length": 0}}},
+    {"s": {"text": "t", "term": {"field": "f", "min_word_length": 2, "min_doc_freq": 0.25}}},
+    {"text": "all", "a": {"term": {"field": "f"}}, "b": {"text": "own", "phrase": {"field": "g"}}},
+    {"s": {"text": "t", "phrase": {"field": "f", "max_errors": 2.0, "real_word_error_likelihood": 0.5, "confidence": 0.0}}},
+    {"s": {"text": "t", "phrase": {"field": "f", "gram_size": 2, "force_unigrams": False, "token_limit": 5, "separator": "|"}}},
+    {"s": {"text": "t", "phrase": {"field": "f", "highlight": {"pre_tag": "<", "post_tag": ">"}, "size": 1}}},
+    {"s": {"text": "t", "phrase": {"field": "f", "smoothing": {"laplace": {"alpha": 0.7}}}}},
+    {"s": {"text": "t", "phrase": {"field": "f", "smoothing": {"stupid_backoff": {"discount": 0.3}}}}},
+    {
+        "s": {
+            "text": "t",
+            "phrase": {
+                "field": "f",
+                "smoothing": {"linear": {"trigram_lambda": 0.5, "bigram_lambda": 0.25, "unigram_lambda": 0.25}},
+                "direct_generator": [
+                    {"field": "a", "suggest_mode": "always", "min_word_length": 1, "accuracy": 0.4, "size": 3},
+                    {"field": "b", "sort": "score", "string_distance": "ngram", "max_edits": 1, "max_inspections": 3},
+                    {
+                        "field": "c",
+                        "max_term_freq": 0.5,
+                        "prefix_length": 2,
+                        "min_doc_freq": 1,
+                        "pre_filter": "x",
+                        "post_filter": "y",
+                    },
+                ],
+            },
+        }
+    },
+    {"s": {"prefix": "t", "completion": {"field": "f"}}},
+    {"s": {"prefix": "t", "completion": {"field": "f", "fuzzy": {"fuzziness": 2, "min_length": 4}, "skip_duplicates": True}}},
+    {"s": {"regex": "t.*", "completion": {"field": "f", "regex": {"flags": "ANYSTRING", "max_determinized_states": 99}}}},
+    {
+        "s": {
+            "prefix": "t",
+            "completion": {"field": "f", "contexts": {"place": ["a", "b"], "kind": [{"context": "c", "boost": 2}]}},
+        }
+    },
+    {},
+    {"text": "alone"},
+]
+
 REFUSED: list[Body] = [
     {"query": {"terms": {"user": {"index": "i", "id": "1", "path": "p"}}}},
     {"query": {"function_score": {"query": {"match_all": {}}, "weight": 2}}},
@@ -320,8 +370,7 @@ REFUSED: list[Body] = [
     {"sort": [{"_script": {"type": "number", "script": "1"}}]},
     {"rescore": {"window_size": 50, "query": {"rescore_query": {"match_all": {}}}}},
     {"script_fields": {"s": {"script": {"source": "1"}}}},
-    {"suggest": {"s": {"text": "t", "term": {"field": "f"}}}},
-    {"profile": True},
+    {"suggest": {"s": {"text": "t", "phrase": {"field": "f", "collate": {"query": {"source": {"match_all": {}}}}}}}},
     {"runtime_mappings": {"r": {"type": "keyword"}}},
     {"pit": {"id": "AAAA", "keep_alive": "1m"}},
     {"knn": {"field": "v", "query_vector": [1, 2], "k": 1, "num_candidates": 5}},
@@ -349,6 +398,9 @@ def bodies() -> Iterator[Body]:
     for query in QUERIES:
         yield {"query": query}
     yield from SOURCES
+    for suggest in SUGGESTERS:
+        yield {"suggest": suggest}
+    yield {"profile": True}
 
 
 def main() -> None:

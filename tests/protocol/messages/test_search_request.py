@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.errors import UnsupportedError, WireError
+from protocol.errors import WireError
 from protocol.messages.common import TaskId, TimeUnit, TimeValue
 from protocol.messages.options import IndicesOptions
 from protocol.messages.search_request import SearchRequest, SearchType
@@ -103,13 +103,9 @@ def test_requests_read_to_what_was_asked(name: str) -> None:
 
 @pytest.mark.parametrize("data", TRACES, ids=range(len(TRACES)))
 def test_what_real_nodes_sent_is_written_back(data: bytes) -> None:
-    try:
-        request = SearchRequest.decode(data, V_8_19)
-    except UnsupportedError as error:
-        assert error.feature == "[suggest]"  # noqa: PT017 - the only thing in the recordings that is refused
-    else:
-        assert request.encode(V_8_19) == data
-        assert request.local_cluster_alias == "rem"
+    request = SearchRequest.decode(data, V_8_19)
+    assert request.encode(V_8_19) == data
+    assert request.local_cluster_alias == "rem"
 
 
 @settings(max_examples=300, deadline=None)

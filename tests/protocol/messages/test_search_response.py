@@ -164,7 +164,7 @@ def test_what_real_nodes_answered_is_written_back(data: bytes) -> None:
     try:
         response = SearchResponse.decode(data, V_8_19)
     except UnsupportedError as error:
-        assert error.feature == "[suggest]"  # noqa: PT017 - the only thing in the recordings that is refused
+        assert error.feature == "[profile]"  # noqa: PT017 - the only thing in the recordings that is refused
     else:
         assert response.encode(V_8_19) == data
 

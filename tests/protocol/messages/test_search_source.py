@@ -47,7 +47,9 @@ def canonical(value: Any, name: str = "") -> Any:
         return {("aggs" if key == "aggregations" else key): canonical(entry, key) for key, entry in value.items()}
     if isinstance(value, list):
         return [canonical(entry) for entry in value]
-    if name in ("operator", "zero_terms_query", "boundary_scanner") and isinstance(value, str):
+    if name in ("operator", "zero_terms_query", "boundary_scanner", "suggest_mode", "sort", "string_distance") and isinstance(
+        value, str
+    ):
         return value.lower()
     if name == "track_total_hits":
         return {2147483647: True, -1: False}.get(value, value)
