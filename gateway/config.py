@@ -118,6 +118,8 @@ def _unknown(name: str) -> str:
     members = [known for known in _ALL_FIELDS if known.startswith(f"{name}.")]
     if members:
         return f"[{name}] is a group of settings, not a setting; allowed are [{', '.join(members)}]"
+    if ".keystore." in name or ".truststore." in name:
+        return f"setting [{name}] is not supported: key stores are not read here; give PEM files instead"
     return f"unknown setting [{name}]{did_you_mean(name, _IS_LIST)}"
 
 

@@ -10,9 +10,13 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
+from gateway import ip_filter
 from gateway.configuration.units import parse_boolean, parse_duration, parse_integer, parse_size
 
 ONE_GB = 1 << 30
+
+COMMON_NAME_FIELD = "subjectAltName.otherName.commonName"
+DNS_NAME_FIELD = "subjectAltName.dnsName"
 
 
 def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -70,6 +74,24 @@ def _mutual(text: str) -> str:
     return text
 
 
+def _x509_field(text: str) -> str:
+    for field in (COMMON_NAME_FIELD, DNS_NAME_FIELD):
+        if text.lower() == field.lower():
+            return field
+    raise ValueError(
+        f"{text} is not a supported x509 field for trust restrictions. "
+        f"Recognised values are [{COMMON_NAME_FIELD}, {DNS_NAME_FIELD}]"
+    )
+
+
+def _filter_rule(text: str) -> str:
+    try:
+        ip_filter.Rule.parse(text, allows=True)
+    except ValueError as error:
+        raise ValueError(f"invalid IP filter [{text}]: {error}") from None
+    return text
+
+
 def _size_between(lowest: int, highest: int) -> AfterValidator:
     def check(size: int) -> int:
         if not lowest <= size <= highest:
@@ -96,6 +118,8 @@ Duration = Annotated[int, _from_text(parse_duration), AfterValidator(_positive)]
 FilePath = Annotated[Path, AfterValidator(_resolve)]
 Text = Annotated[str, AfterValidator(_filled)]
 Hosts = list[Annotated[str, AfterValidator(_host)]]
+FilterRules = list[Annotated[str, AfterValidator(_filter_rule)]]
+"""See ``gateway.ip_filter``."""
 Protocols = list[Annotated[str, _one_of("TLSv1.2", "TLSv1.3")]]
 
 
@@ -105,8 +129,19 @@ class Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
 
+class SigningSettings(Group):
+    """Whom local clusters may have sign their requests; without any authority no signature is good."""
+
+    certificate_authorities: list[FilePath] = []
+
+
+class RemoteSettings(Group):
+    signing: SigningSettings = Field(default_factory=SigningSettings)
+
+
 class ClusterSettings(Group):
     name: Annotated[Text, AfterValidator(_cluster_name)] = "rcgateway"
+    remote: RemoteSettings = Field(default_factory=RemoteSettings)
 
 
 class NodeSettings(Group):
@@ -173,9 +208,17 @@ class RemoteClusterServerSsl(SslSettings):
     client_authentication: Annotated[str, _one_of("none")] = "none"
 
 
+class TrustRestrictionsSettings(Group):
+    """See ``gateway.trust_restrictions``."""
+
+    path: FilePath | None = None
+    x509_fields: list[Annotated[str, AfterValidator(_x509_field)]] = [COMMON_NAME_FIELD]
+
+
 class TransportSsl(SslSettings):
     enabled: Boolean = False
     certificate_authorities: list[FilePath] = []
+    trust_restrictions: TrustRestrictionsSettings = Field(default_factory=TrustRestrictionsSettings)
     client_authentication: Annotated[str, AfterValidator(_mutual)] = "required"
 
 
@@ -183,8 +226,31 @@ class RemoteClusterServerSecurity(Group):
     ssl: RemoteClusterServerSsl = RemoteClusterServerSsl()
 
 
+class RemoteClusterFilter(Group):
+    """Who may connect to the interface of the API key model; a list that is not given is that of ``transport.filter``."""
+
+    allow: FilterRules = []
+    deny: FilterRules = []
+
+
+class TransportFilter(RemoteClusterFilter):
+    """Who may connect to the interface of the certificate model. ``enabled`` is for both."""
+
+    enabled: Boolean = True
+
+
+class FilterSettings(Group):
+    always_allow_bound_address: Boolean = True
+    """Let in who connects from an address that the interface is bound to, before any rule."""
+
+
+class RemoteClusterSecurity(Group):
+    filter: RemoteClusterFilter = Field(default_factory=RemoteClusterFilter)
+
+
 class TransportSecurity(Group):
     ssl: TransportSsl = TransportSsl()
+    filter: TransportFilter = Field(default_factory=TransportFilter)
 
 
 AUDIT_EVENTS = (
@@ -248,6 +314,8 @@ class SecuritySettings(Group):
     audit: SecurityAuditSettings = SecurityAuditSettings()
     remote_cluster_server: RemoteClusterServerSecurity = RemoteClusterServerSecurity()
     transport: TransportSecurity = TransportSecurity()
+    remote_cluster: RemoteClusterSecurity = Field(default_factory=RemoteClusterSecurity)
+    filter: FilterSettings = Field(default_factory=FilterSettings)
 
 
 class XPackSettings(Group):
