@@ -51,7 +51,9 @@ def _are_granted(exclude: tuple[str, ...], grant: tuple[str, ...], work: Work) -
 
 
 def language_of(pattern: str) -> Language:
-    """The words that a pattern of Elasticsearch's ``Automatons`` matches. Raises ``ValueError``."""
+    """The words that a pattern of Elasticsearch's ``Automatons`` matches: none for an empty one. Raises ``ValueError``."""
+    if not pattern:
+        return languages.NOTHING
     if pattern.startswith("/"):
         if len(pattern) == 1 or not pattern.endswith("/"):
             raise ValueError(f"invalid pattern [{pattern}]")
@@ -70,9 +72,10 @@ def language_of_rule(rule: FieldSecurity) -> Language:
 class FieldMatcher:
     """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_rules", "rules")
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
+        self.rules = tuple(rules)
         work = Work(MAX_WORK)
         try:
             self._rules = tuple(
@@ -92,6 +95,20 @@ class FieldMatcher:
         except TooComplexError as error:
             raise _uncomputable(error) from error
 
+    def shows_everything(self) -> bool:
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does."""
+        if not all(map(self.allows, _PROBES)):
+            return False
+        work = Work(MAX_WORK)
+        try:
+            return is_subset(languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), work), work)
+        except TooComplexError:
+            return False
+
+
+_PROBES: Final = ("", "a", "\U0010ffff")
+"""Names that hardly any list of patterns has all of."""
+
 
 class _Names:
     """Whether a name matches any of some patterns: words by look-up, regular expressions all at once."""
@@ -101,7 +118,7 @@ class _Names:
     def __init__(self, patterns: tuple[str, ...], work: Work) -> None:
         expressions = [pattern for pattern in patterns if pattern.startswith("/")]
         special = [pattern for pattern in patterns if any(char in pattern for char in "*?\\") and not pattern.startswith("/")]
-        self._words = frozenset(patterns).difference(expressions, special)
+        self._words = frozenset(patterns).difference(expressions, special, ("",))
         self._wildcards: tuple[Callable[[str], bool], ...] = tuple(map(compile_pattern, special))
         self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None
 

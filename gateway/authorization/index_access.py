@@ -14,6 +14,9 @@ from protocol.errors import ElasticsearchException
 MAX_REMEMBERED_FIELDS: Final = 10_000
 """Field names come from mappings and from requests, so there is a limit."""
 
+MAX_COMBINED: Final = 256
+"""Combinations of rules for which the result is kept, with the fields that each remembers."""
+
 
 class FieldAccess:
     """The fields that each descriptor set shows: within a set what any of its rules shows, across sets what all of them show."""
@@ -103,7 +106,7 @@ class AccessRules:
 UNRESTRICTED: Final = AccessRules()
 
 
-@lru_cache(1_000)
+@lru_cache(MAX_COMBINED)
 def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
     """What all of some descriptor sets show, each by its rules."""
     queries = [
@@ -111,7 +114,7 @@ def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
         for one in rules
         if one.queries is not None
     ]
-    fields = tuple(one.fields for one in rules if one.fields is not None)
+    fields = tuple(one.fields for one in rules if one.fields is not None and not FieldMatcher(one.fields).shows_everything())
     problem = next((query.problem for one in queries for query in one if query.problem is not None), None)
     return IndexAccess(
         tuple(tuple(query.query for query in one) for one in queries), FieldAccess(fields) if fields else None, problem

@@ -139,7 +139,7 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
                 "parse_exception",
                 "failed to parse field 'query' for indices [a,b] at index privilege [1] of role descriptor",
             )
-            for query in ({"template": {"source": {"match_all": {}}}}, {"has_child": {}}, "{}", "[]")
+            for query in ('{"template": {"source": {"match_all": {}}}}', '{"has_child": {}}', "{}", "[]")
         ),
         (
             '{"serach":[{"names":["a"]}]}',
