@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import signal
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from gateway.dispatch import Dispatcher
 from gateway.interfaces import OpenInterface, open_interfaces, printable
 from gateway.node import RELEASE, NodeIdentity
 from gateway.peer import Peer, number_connections
+from gateway.sockets import set_keep_alive
 from gateway.tls import expired_certificates, peer_certificate
 from gateway.workers import supervise
 from protocol.connection import ServerConnection
@@ -31,10 +31,6 @@ from protocol.frames import Limits
 from protocol.versions import V_8_19
 
 log = structlog.get_logger("gateway.server")
-
-_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 300), (socket.TCP_KEEPINTVL, 300), (socket.TCP_KEEPCNT, 6))
-"""Seconds idle, seconds between probes, probes: Elasticsearch's values for connections between nodes."""
-
 
 @dataclass(slots=True)
 class Server:
@@ -110,7 +106,7 @@ class Server:
             log.warning("closing connection", reason=reason, **about)
             self.dispatcher.audit.connection_denied(peer, reason)
             return
-        _set_keep_alive(socket_stream)
+        set_keep_alive(socket_stream)
         stream: trio.abc.Stream = socket_stream
         if bound.context is not None:
             tls = trio.SSLStream(socket_stream, bound.context, server_side=True, https_compatible=True)
@@ -205,10 +201,3 @@ def _tls_reason(error: BaseException) -> str:
     if isinstance(cause, ssl.SSLError) and cause.reason in ("HTTP_REQUEST", "WRONG_VERSION_NUMBER", "UNEXPECTED_MESSAGE"):
         return f"someone connected with a protocol other than TLS ({cause.reason})"
     return str(cause)
-
-
-def _set_keep_alive(stream: trio.SocketStream) -> None:
-    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEP_ALIVE:
-        stream.setsockopt(socket.IPPROTO_TCP, option, value)
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -89,7 +89,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A whole message. The payload is plain; ``compression`` says how it came."""
+    """A whole message. The payload is plain and ``compression`` says how it came, unless the decoder is an opaque one."""
 
     header: Header
     payload: bytes
@@ -105,11 +105,13 @@ class FrameDecoder:
     """Cuts a stream into pings, headers and frames.
 
     ``receive`` yields a Header as soon as it is complete, before the payload has come, and the Frame with that same header after.
-    It raises WireError at the first malformed byte; the stream has no meaning after that.
+    It raises WireError at the first malformed byte; the stream has no meaning after that. ``opaque``: payloads are given as they came,
+    without a look inside.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, opaque: bool = False) -> None:
         self._limits = limits or Limits()
+        self._opaque = opaque
         self._buffer = bytearray()
         self._header: Header | None = None
         self._payload_start = 0
@@ -141,7 +143,7 @@ class FrameDecoder:
             del self._buffer[: header.size]
             self._header = None
             compression = None
-            if header.status & Status.COMPRESSED:
+            if header.status & Status.COMPRESSED and not self._opaque:
                 compression, payload = decompress_untrusted(payload, self._limits.payload)
             yield Frame(header, payload, compression)
 
