@@ -8,6 +8,7 @@ from gateway.authentication.subjects import Subject, api_key_id
 from gateway.authorization.cluster_privileges import cluster_privileges_that_grant, is_cluster_action
 from gateway.authorization.expressions import NO_INDICES
 from gateway.authorization.grant import Check, Denied
+from gateway.authorization.hash_order import hash_order
 from gateway.authorization.privileges import (
     DATA_ONLY,
     FAILURES_ONLY,
@@ -58,7 +59,7 @@ def on_indices(denied: Iterable[str]) -> str | None:
         return None
     regular: list[str] = []
     restricted: list[str] = []
-    for name in _hash_order(denied):
+    for name in hash_order(denied):
         (restricted if is_restricted_name(name) else regular).append(name)
     parts = []
     if regular:
@@ -122,20 +123,3 @@ def _roles(kind: SubjectType, user: User, found: Sequence[str] | None) -> str:
     text = f" with effective roles [{','.join(sorted(found))}]"
     missing = sorted(set(user.roles) - set(found))
     return f"{text} (assigned roles [{','.join(missing)}] were not found)" if missing else text
-
-
-def _hash_order(names: Iterable[str]) -> list[str]:
-    """Distinct names in the order in which Java's ``HashSet`` goes through them: by bucket, then as they were added."""
-    distinct = list(dict.fromkeys(names))
-    buckets = 16
-    while len(distinct) > buckets * 3 // 4:
-        buckets *= 2
-    return sorted(distinct, key=lambda name: _spread(name) & (buckets - 1))
-
-
-def _spread(name: str) -> int:
-    units = name.encode("utf-16-be", "surrogatepass")
-    code = 0
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
-    return code ^ (code >> 16)

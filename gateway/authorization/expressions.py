@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.authorization.date_math import resolve_date_math
+from gateway.authorization.hash_order import hash_order
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
 from gateway.authorization.privileges import Selector
 from gateway.authorization.roles import Resource, Role
@@ -120,12 +121,12 @@ def _expand(
         expression = resolve_date_math(expression, now)
         if _expands(options) and is_simple_pattern(expression):
             wildcard_seen = True
-            matched = [
+            matched = hash_order(
                 _combine(name, selector)
                 for name in role.authorized_names(action, selector, metadata, data_streams=data_streams)
                 if simple_match(expression, name)
                 and is_visible(expression, suffix, name, options, metadata, data_streams=data_streams)
-            ]
+            )
             if not matched and not options.allow_no_indices:
                 raise index_not_found(expression)
         else:

@@ -15,6 +15,7 @@ from gateway.authorization.cluster_privileges import ClusterPrivilege, cluster_p
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor
 from gateway.authorization.document_queries import parse_document_query
 from gateway.authorization.grant import Check, Rule
+from gateway.authorization.hash_order import hash_order
 from gateway.authorization.index_access import UNRESTRICTED, AccessRules, IndexAccess, combine
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
 from gateway.authorization.patterns import NamePatterns
@@ -291,7 +292,8 @@ class Role:
     def authorized_names(
         self, action: str, selector: Selector, metadata: ClusterMetadata, *, data_streams: bool
     ) -> tuple[str, ...]:
-        """Names in the cluster that wildcards may expand to, before visibility. Remembered until the metadata change."""
+        """Names in the cluster that wildcards may expand to, before visibility, in the order in which Elasticsearch goes through them.
+        Remembered until the metadata change."""
         question = (action, selector, data_streams)
         remembered: tuple[str, ...] | None = self.memory.get(metadata, question)
         if remembered is not None:
@@ -309,7 +311,7 @@ class Role:
                 if is_stream:
                     behind = abstraction.indices if selector is Selector.DATA else abstraction.failure_indices
                     names.update(dict.fromkeys(name for name in behind if name in metadata))
-        found = tuple(sorted(names))
+        found = tuple(hash_order(names))
         self.memory.put(metadata, question, found, len(found))
         return found
 

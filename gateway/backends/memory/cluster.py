@@ -13,11 +13,10 @@ from typing import Any
 
 from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata
-from gateway.backends.memory.field_caps import index_field_caps
+from gateway.backends.memory.field_caps import index_field_caps, restricted_for_caps
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.refusals import unsupported
 from gateway.backends.memory.resolve_names import Names
-from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search import Target, search
 from gateway.backends.memory.search_match import can_match
 from protocol.errors import ElasticsearchException
@@ -104,13 +103,17 @@ class MemoryCluster:
         Raises ElasticsearchException."""
         if runtime_fields:
             raise unsupported("runtime_mappings")
-        seen = [restricted(target.index, access(target.index.name)) for target in self.targets(names, options)]
+        indices = [target.index for target in self.targets(names, options)]
+        seen, failures = restricted_for_caps(indices, access, index_filter)
         responses = [
             index_field_caps(index, fields, filters=filters, types=types, include_empty=include_empty)
             for index in seen
             if can_match(index, index_filter, now_millis)
         ]
-        return FieldCapsResponse(index_responses=sorted(responses, key=lambda response: response.index))
+        if failures and not responses:
+            raise failures[0].exception
+        responses.sort(key=lambda response: response.index)
+        return FieldCapsResponse(index_responses=responses, failures=failures)
 
     def resolve_index(self, names: Sequence[str], options: IndicesOptions) -> ResolveIndexResponse:
         """The indices, aliases and data streams that names match, each by name. Raises ElasticsearchException."""

@@ -97,15 +97,17 @@ class Fetcher:
         self._index = index
         self._target = target
         self._matches = matches
-        self._show_id, source_by_default = check_stored_fields(source)
+        show_metadata, source_by_default = check_stored_fields(source)
+        self._show_id = show_metadata and index.shows("_id")
         wanted = source.get("_source")
         self._source = parse_source_option(wanted if wanted is not None else source_by_default)
-        self._version = source.get("version") is True
-        self._seq_no = source.get("seq_no_primary_term") is True
+        self._version = source.get("version") is True and index.shows("_version")
+        self._seq_no = source.get("seq_no_primary_term") is True and index.shows("_seq_no") and index.shows("_primary_term")
         fields, doc_values = source.get("fields"), source.get("docvalue_fields")
         self._fields = FieldsFetcher(index, parse_requests(fields, "fields")) if fields else None
         self._doc_values = DocValuesFetcher(index, parse_requests(doc_values, "docvalue_fields")) if doc_values else None
-        self._ignored = IgnoredFields(index)
+        # Which fields were ignored is metadata: their names are shown even where they themselves are not.
+        self._ignored = IgnoredFields(index) if show_metadata and index.shows("_ignored") else None
         highlight = source.get("highlight")
         self._highlighter = (
             Highlighter(index, highlight, source.get("query"), now_millis, matches) if highlight is not None else None
@@ -120,9 +122,10 @@ class Fetcher:
         if self._show_id:
             hit.id = index.id(row)
         ignored: list[str] = []
-        if self._show_id and self._ignored.possible(raw):
-            document = parse_source(raw)
-            ignored = self._ignored.of(document)
+        if self._ignored is not None and self._ignored.possible(index.whole.source(row)):
+            whole = index.whole.document(row)
+            document = whole if index.whole is index else None
+            ignored = self._ignored.of(whole)
             if ignored:
                 hit.meta_fields["_ignored"] = DocumentField(name="_ignored", values=list(ignored))
         if self._doc_values is not None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
+from gateway.authorization.index_access import IndexAccess
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import illegal
+from gateway.backends.memory.restricted import restricted
 from gateway.globs import glob
-from protocol.messages.field_caps import IndexFieldCaps, IndexResponse
+from protocol.errors import ElasticsearchException
+from protocol.messages.field_caps import FieldCapsFailure, IndexFieldCaps, IndexResponse
 
 _METADATA: Final[tuple[tuple[str, str, bool, bool], ...]] = (
     ("_routing", "_routing", True, False),
@@ -66,7 +69,7 @@ def index_field_caps(
 
     caps: dict[str, IndexFieldCaps] = {}
     for name, kind, searchable, aggregatable in _METADATA:
-        if wanted(name, kind, metadata=True, nested=False, multi=False) and (include_empty or _metadata_held(name, index)):
+        if wanted(name, kind, metadata=True, nested=False, multi=False) and (include_empty or _metadata_held(name, index.whole)):
             caps[name] = IndexFieldCaps(
                 name=name, type=kind, metadata_field=True, searchable=searchable, aggregatable=aggregatable
             )
@@ -74,7 +77,7 @@ def index_field_caps(
         kind = _FAMILIES.get(field.type, field.type)
         if (
             not wanted(name, kind, metadata=False, nested=field.nested is not None, multi=field.parent is not None)
-            or not (include_empty or bool(index.table(field.nested).exists(field).any()))
+            or not (include_empty or bool(index.whole.table(field.nested).exists(field).any()))
             or not index.shows(field.name)
         ):
             continue
@@ -90,10 +93,33 @@ def index_field_caps(
     return IndexResponse(index=index.name, fields=caps, mapping_hash=_hash(caps))
 
 
+def restricted_for_caps(
+    indices: Iterable[Index], access: Callable[[str], IndexAccess], index_filter: Mapping[str, Any] | None
+) -> tuple[list[Index], list[FieldCapsFailure]]:
+    """The indices as field capabilities show them, and those that cannot be shown. Documents are looked at for a filter only, so that a
+    role's queries do not matter, nor can fail, without one."""
+    seen: list[Index] = []
+    failures: dict[tuple[str, str | None], FieldCapsFailure] = {}
+    for index in indices:
+        shown = access(index.name)
+        if not index_filter or "match_all" in index_filter:
+            shown = IndexAccess(fields=shown.fields)
+        try:
+            seen.append(restricted(index, shown))
+        except ElasticsearchException as error:
+            same = failures.setdefault((error.type, error.reason), FieldCapsFailure(indices=[], exception=error))
+            same.indices.append(index.name)
+    return seen, list(failures.values())
+
+
 def _metadata_held(name: str, index: Index) -> bool:
     if name == "_ignored":
         return True
-    return bool(index.doc_count) and (name in _ALWAYS_WITH_VALUES or (name == "_nested_path" and bool(index.tables)))
+    if name == "_nested_path":
+        return bool(index.tables)
+    if name == "_field_names":
+        return any(field.named and index.table(field.nested).exists(field).any() for _, field in index.fields())
+    return bool(index.doc_count) and name in _ALWAYS_WITH_VALUES
 
 
 def _add_parents(index: Index, field: FieldType, caps: dict[str, IndexFieldCaps]) -> None:

@@ -280,7 +280,7 @@ class FieldsFetcher:
         }
         shared["_tier"] = ["data_content"]
         for name in self._metadata:
-            if shared.get(name):
+            if shared.get(name) and (name in ("_index", "_tier") or self._index.shows(name)):
                 found[name] = list(shared[name])
         if self._unmapped:
             self._collect_unmapped(document, "", found)
@@ -349,6 +349,8 @@ class DocValuesFetcher:
 
 
 def _metadata_reader(name: str, index: Index) -> Callable[[int], list[Any]]:
+    if name in ("_seq_no", "_version") and not index.shows(name):
+        return lambda _: []
     if name == "_seq_no":
         return lambda row: [row]
     if name == "_version":

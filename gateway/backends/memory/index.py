@@ -78,6 +78,11 @@ class Index:
         self.tables: dict[str, Table] = {}
         self._parser = DocumentParser(self.mapping, self.root, self.tables)
 
+    @property
+    def whole(self) -> Index:
+        """The index without what restricts it for its reader (restricted.py): for what is no document's content."""
+        return self
+
     def seen_as(self, cluster_alias: str | None) -> Index:
         """The index as a search sees it that knows this cluster under an alias: the same documents, but `qualified_name` differs.
 

@@ -67,6 +67,11 @@ class FieldType:
         return self.type == "text"
 
     @property
+    def named(self) -> bool:
+        """Whether ``_field_names`` says which documents have it: neither doc values nor norms do."""
+        return self.indexed and not (self.norms if self.is_text else self.doc_values)
+
+    @property
     def is_keyword(self) -> bool:
         return self.type in KEYWORDS
 

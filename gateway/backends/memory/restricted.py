@@ -25,7 +25,8 @@ from gateway.backends.memory.columns import Column, Mask
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.postings import Postings
-from gateway.backends.memory.queries import execute
+from gateway.backends.memory.queries import compile_query
+from gateway.backends.memory.queries.nodes import ONE
 from gateway.backends.memory.shown_source import ShownSource
 from gateway.backends.memory.sinks import Sink, TextSink, ValueSink, make_sink
 from gateway.backends.memory.source_filter import dump_source
@@ -66,16 +67,20 @@ def _key(filters: tuple[dict[str, Any], ...]) -> Any:
 
 
 def _no_now() -> NoReturn:
-    raise ElasticsearchException(
-        "illegal_argument_exception", "permission filters are not allowed to use the current timestamp", status=400
-    )
+    reason = "permission filters are not allowed to use the current timestamp"
+    cause = ElasticsearchException("illegal_argument_exception", reason, status=400)
+    raise ElasticsearchException("parse_exception", "could not read the current timestamp", cause, status=400)
 
 
 def _permitted(index: Index, access: IndexAccess) -> Mask:
     """bool[rows]: the live documents that one of each set's queries matches."""
     mask = index.live.copy()
+    if access.fields is not None and not access.fields.allows("_primary_term") and any(index.mapping.nested_paths()):
+        # By this field Elasticsearch tells documents from their nested objects: most queries then find nothing. Here none does.
+        mask[:] = False
     for query in access.filters():
-        mask &= execute(index, query, now_millis=_no_now, needs_scores=False).mask
+        node = compile_query(index, query, now_millis=_no_now, rewrites=False)
+        mask &= node.matches(ONE, False, {}).mask
     mask.setflags(write=False)
     return mask
 
@@ -85,12 +90,11 @@ class RestrictedIndex(Index):
 
     def __init__(self, whole: Index, access: IndexAccess) -> None:
         self.__dict__.update(whole.__dict__)
-        self.whole = whole
-        """The index without restrictions, for what is not a document's or a field's content."""
+        self._whole = whole
         self.access = access
-        self.hides_documents = bool(access.queries)
-        self._permitted = _permitted(whole, access) if access.queries else whole.live
+        self._permitted = _permitted(whole, access)
         self._count = int(np.count_nonzero(self._permitted))
+        self.hides_documents = bool(access.queries)
         self._fields = access.fields
         if access.fields is not None:
             self._hide_fields(access.fields)
@@ -100,10 +104,15 @@ class RestrictedIndex(Index):
             self._shown = ShownSource(fields)
         except ValueError as error:
             raise _unreadable(error) from None
-        self.root = _FieldsOf(self.whole.root, None, fields)
+        self.root = _FieldsOf(self._whole.root, None, fields)
         self.tables = {}
-        for path in self.whole.tables:
+        self._shows_nested = fields.allows("_nested_path")
+        for path in self._whole.tables:
             self.table(path)
+
+    @property
+    def whole(self) -> Index:
+        return self._whole
 
     # Documents
 
@@ -113,7 +122,7 @@ class RestrictedIndex(Index):
 
     @property
     def all_live(self) -> bool:
-        return not self.hides_documents and self.whole.all_live
+        return self._count == self.rows
 
     @property
     def live(self) -> Mask:
@@ -123,13 +132,15 @@ class RestrictedIndex(Index):
 
     def source(self, row: int) -> bytes:
         self._check(row)
-        return self.whole.source(row) if self._fields is None else dump_source(self.document(row))
+        return self._whole.source(row) if self._fields is None else dump_source(self.document(row))
 
     def document(self, row: int) -> dict[str, Any]:
         self._check(row)
-        document = self.whole.document(row)
+        document = self._whole.document(row)
         if self._fields is None:
             return document
+        if not self._fields.allows("_source"):
+            return {}
         try:
             return self._shown(document)
         except ValueError as error:
@@ -137,11 +148,11 @@ class RestrictedIndex(Index):
 
     def id(self, row: int) -> str:
         self._check(row)
-        return self.whole.id(row)
+        return self._whole.id(row)
 
     def row(self, _id: str) -> int | None:
-        row = self.whole.row(_id)
-        return row if row is not None and self.live[row] else None
+        row = self._whole.row(_id)
+        return row if row is not None and self.live[row] and self.shows("_id") else None
 
     def _check(self, row: int) -> None:
         # Nobody asks for a row that was not found, so that this is for the case that a search is wrong.
@@ -157,14 +168,16 @@ class RestrictedIndex(Index):
 
     def table(self, path: str | None) -> Table:
         if self._fields is None:
-            return self.whole.table(path)
+            return self._whole.table(path)
         if path is None:
             return self.root
         found = self.tables.get(path)
         if found is None:
-            base = self.whole.table(path)
+            base = self._whole.table(path)
             parent = None if base.parent is None else self.table(base.parent.path)
-            found = self.tables[path] = _FieldsOf(base, parent, self._fields)
+            # Nested objects are found by this field.
+            shown = _FieldsOf(base, parent, self._fields) if self._shows_nested else Table(self.mapping, path, parent)
+            found = self.tables[path] = shown
         return found
 
     def warm(self) -> None:
@@ -218,6 +231,11 @@ class _FieldsOf(Table):
             empty = self._empty[field.name] = sink.postings(self.rows)
         assert isinstance(empty, Postings)  # noqa: S101 - narrows for the type checker
         return empty
+
+    def exists(self, field: FieldType) -> Mask:
+        if field.named and not self._fields.allows("_field_names"):
+            return np.zeros(self.rows, np.bool_)
+        return super().exists(field)
 
     def sink(self, field: FieldType) -> Sink:
         raise TypeError(f"[{field.name}] is not to be written to here")

@@ -11,7 +11,8 @@ from typing import Any
 
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
-from gateway.backends.memory.queries import execute
+from gateway.backends.memory.queries import compile_query
+from gateway.backends.memory.queries.nodes import ONE
 from gateway.backends.memory.sorting import Criterion
 from protocol.errors import ElasticsearchException
 
@@ -54,10 +55,14 @@ def _all_or_none(index: Index, query: Mapping[str, Any], now_millis: int) -> boo
     if not any(name in _ON_INDEX and isinstance(body, dict) and "_index" in body for name, body in query.items()):
         return None
     try:
-        found = execute(index, dict(query), now_millis=now_millis, needs_scores=False)
+        return _finds(index, dict(query), now_millis)
     except ElasticsearchException:
         return None
-    return len(found) > 0
+
+
+def _finds(index: Index, query: dict[str, Any], now_millis: int) -> bool:
+    """Whether a query matches a row, be it dead or hidden: Elasticsearch goes by the least and the greatest value here."""
+    return len(compile_query(index, query, now_millis=now_millis).matches(ONE, False, {})) > 0
 
 
 def _bool(index: Index, body: Mapping[str, Any], now_millis: int) -> bool:
@@ -98,9 +103,7 @@ def _overlaps(index: Index, field: FieldType, body: dict[str, Any], now_millis: 
     for ends in (_UPPER, _LOWER):
         half = {key: value for key, value in options.items() if key not in ends}
         try:
-            if half.keys() & (_LOWER | _UPPER) and not len(
-                execute(index, {"range": {field.name: half}}, now_millis=now_millis, needs_scores=False)
-            ):
+            if half.keys() & (_LOWER | _UPPER) and not _finds(index, {"range": {field.name: half}}, now_millis):
                 return False
         except ElasticsearchException:
             return True

@@ -99,13 +99,7 @@ def _terminate(found: Matches, body: SearchBody, index: Index, filtered: bool) -
     total = len(found)
     if not body.terminate_after:
         return found, total, None
-    known = (
-        not filtered
-        and body.min_score is None
-        and body.post_filter is None
-        and not index.tables
-        and (body.query is None or set(body.query) <= {"match_all"} or (set(body.query) <= {"term"} and index.all_live))
-    )
+    known = not filtered and body.min_score is None and body.post_filter is None and _known_count(body.query, index)
     if body.size == 0 and body.aggregations is None and known:
         return found, total, False
     if total <= body.terminate_after:
@@ -115,6 +109,18 @@ def _terminate(found: Matches, body: SearchBody, index: Index, filtered: bool) -
     constant = found.constant if found.constant is not None else 1.0
     cut = Matches(found.size, rows=rows, scores=scores, constant=constant, named=found.named)
     return cut, total if known else body.terminate_after, True
+
+
+def _known_count(query: dict[str, Any] | None, index: Index) -> bool:
+    """Whether Lucene tells how many documents match without looking at them: all, those with a term, those with a number in a range."""
+    if query is None or "match_all" in query:
+        # Beside nested objects, which are documents too, the documents have to be looked for.
+        return not index.tables
+    ((kind, on), *_) = query.items()
+    field = index.field(next((name for name in on if name not in ("boost", "_name")), "")) if isinstance(on, dict) else None
+    if not index.all_live or kind not in ("term", "range") or field is None or field.nested is not None or not field.indexed:
+        return False
+    return kind == "term" or ((field.is_number or field.is_date) and index.root.column(field).single)
 
 
 def _top(

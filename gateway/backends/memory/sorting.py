@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory.columns import Column
+from gateway.backends.memory.columns import Column, Rows
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import fielddata_unsupported, illegal, query_shard, text_fielddata
@@ -154,7 +154,7 @@ def _compile(criterion: Criterion, index: Index, now_millis: int) -> SortKey:
 def document_numbers(index: Index) -> NDArray[np.int64]:
     """int64[rows]: Lucene's document numbers; a document's nested objects are documents too and come before it."""
     numbers = np.arange(index.rows, dtype=np.int64)
-    for table in list(index.tables.values()):
+    for table in list(index.whole.tables.values()):
         if table.rows:
             roots = table.root_rows(np.arange(table.rows, dtype=np.int32))
             numbers += np.cumsum(np.bincount(roots, minlength=index.rows))
@@ -180,12 +180,15 @@ def _metadata_key(name: str, index: Index, reverse: bool) -> SortKey | None:
         return ConstantKey(field, index.qualified_name.encode(), lambda value: text_of(value).encode(), lambda raw: raw.decode())
     if name == "_version":
         field = SortField(field=name, type=SortFieldType.LONG, missing=None, reverse=reverse)
-        return ConstantKey(field, 1, lambda value: _whole(value, name), lambda raw: raw)
+        version = 1 if index.shows(name) else LOWEST if reverse else HIGHEST
+        return ConstantKey(field, version, lambda value: _whole(value, name), lambda raw: raw)
     if name == "_seq_no":
         missing_value = LOWEST if reverse else HIGHEST
-        return NumberKey(
-            name, LONG, reverse, missing_value, lambda rows: (rows, None), lambda value: _whole(value, name), None, custom=False
-        )
+
+        def pick(rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+            return rows, None if index.shows(name) else np.zeros(len(rows), np.bool_)
+
+        return NumberKey(name, LONG, reverse, missing_value, pick, lambda value: _whole(value, name), None, custom=False)
     if name == "_id":
         raise illegal(
             "Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: "

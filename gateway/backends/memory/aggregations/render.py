@@ -255,8 +255,10 @@ def _hit(hit: SearchHit) -> Json:
         body[name] = plain(field.values)
     if hit.source:
         body["_source"] = orjson.loads(hit.source)
-    if hit.fields:
-        body["fields"] = {name: plain(field.values) for name, field in hit.fields.items()}
+    if fields := {name: plain(field.values) for name, field in hit.fields.items() if field.values}:
+        body["fields"] = fields
+    if ignored := {name: plain(field.ignored_values) for name, field in hit.fields.items() if field.ignored_values}:
+        body["ignored_field_values"] = ignored
     if hit.highlight:
         body["highlight"] = dict(hit.highlight)
     if hit.sort.formatted:

@@ -62,7 +62,7 @@ class ShardContext:
     """The documents that the query matched, within the filters."""
     now_millis: int
     filters: tuple[dict[str, Any], ...] = ()
-    """Queries that bound what the requester may see; a ``global`` aggregation counts within them."""
+    """The filters of the alias that was searched; a ``global`` aggregation counts within them."""
     target: SearchShardTarget | None = None
     """Whose hits those of ``top_hits`` are; None where top_hits is refused."""
     query: dict[str, Any] | None = None

@@ -16,7 +16,6 @@ from gateway.backends.memory.aggregations.orders import by_key, is_metric, order
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import Source, resolve
 from gateway.backends.memory.columns import Column
-from gateway.backends.memory.queries import execute
 from protocol.messages.aggregations.base import KEY_ASC, UNLIMITED, BucketOrder, InternalAggregation
 from protocol.messages.aggregations.results.terms import (
     DoubleTerms,
@@ -110,7 +109,7 @@ class Terms(Aggregator):
         accepted = accepted_codes(self.name, self.body, source, values.keys)
         if self.min_doc_count == 0 and values.keys:
             found = self._with_zeros(found, scope.size, cardinality)
-            if scope.shard.filters:
+            if scope.shard.index.hides_documents:
                 visible = self._visible_codes(source, scope, values.keys)
                 accepted = visible if accepted is None else accepted & visible
         found, others = self._candidates(found, accepted, scope.size, cardinality)
@@ -157,10 +156,9 @@ class Terms(Aggregator):
 
     @staticmethod
     def _visible_codes(source: Source, scope: Scope, keys: Sequence[Any]) -> NDArray[np.bool_]:
-        """The terms of documents within the filters: a term that only others have must not show, not even with a count of 0."""
+        """The terms of documents that may be seen: a term that only others have must not show, not even with a count of 0."""
         shard = scope.shard
-        seen = execute(shard.index, None, now_millis=shard.now_millis, needs_scores=False, filters=shard.filters)
-        rows, table, level = seen.mask, scope.table, scope.table
+        rows, table, level = shard.index.live, scope.table, scope.table
         chain = []
         while level.parent is not None:
             chain.append(level)

@@ -26,14 +26,16 @@ __all__ = ["compile_query", "execute", "supported"]
 _UNWRAPPED = frozenset({"query_shard_exception", "parsing_exception"})
 
 
-def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: Now, bare: bool = False) -> Node:
+def compile_query(
+    index: Index, query: dict[str, Any] | None, *, now_millis: Now, bare: bool = False, rewrites: bool = True
+) -> Node:
     """The executable tree of a query; None means match_all.
 
     Raises ElasticsearchException: ``parsing_exception`` for a malformed or unknown query, what fails when a query is rewritten as it is,
     else ``query_shard_exception`` with the reason as its cause, as a shard throws them. ``bare``: the cause alone, as it is within an
-    aggregation.
+    aggregation. ``rewrites``: see `Context`; without it, all that fails is the reason of a ``query_shard_exception``.
     """
-    context = Context(index, index.root, now_millis)
+    context = Context(index, index.root, now_millis, rewrites=rewrites)
     try:
         return context.everything() if query is None else context.compile(query)
     except MalformedValueError as error:
@@ -42,7 +44,7 @@ def compile_query(index: Index, query: dict[str, Any] | None, *, now_millis: Now
             raise cause from None
         raise context.refused(f"failed to create query: {error.reason}", cause) from None
     except ElasticsearchException as error:
-        if bare or isinstance(error, RewriteError) or error.type in _UNWRAPPED:
+        if bare or (rewrites and isinstance(error, RewriteError)) or error.type in _UNWRAPPED:
             raise
         raise context.refused(f"failed to create query: {error.reason}", error) from None
     except RecursionError:
@@ -60,7 +62,7 @@ def execute(
 ) -> Matches:
     """The live documents of an index that a query matches, with scores where ``needs_scores``.
 
-    ``filters`` are further queries that must match as well and do not count in scores (document-level security, aliases). The result's
+    ``filters`` are further queries that must match as well and do not count in scores (those of aliases). The result's
     ``named`` has what each named query of ``query`` matched. Raises ElasticsearchException as `compile_query`.
     """
     node = compile_query(index, query, now_millis=now_millis, bare=bare)

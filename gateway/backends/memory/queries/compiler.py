@@ -57,6 +57,8 @@ class Context:
     table: Table
     now_millis: Now
     depth: int = 0
+    rewrites: bool = True
+    """Whether queries are rewritten by what the index holds before they are made; those of roles are not."""
 
     @property
     def size(self) -> int:

@@ -52,7 +52,10 @@ def resolve_fields(context: Context, fields: Any) -> tuple[Boosts, bool]:
         names = [*context.names(pattern)] if "*" in pattern else [pattern]
         for name in names:
             check_metadata(context, name)
-            if context.field(name) is not None:
+            field = context.field(name)
+            if field is not None:
+                # A pattern that matches an alias and its field stands for the field alone, whose boost then counts twice.
+                name = field.name if field.name in names else name
                 found[name] = np.float32(found.get(name, ONE) * boost)
     if len(found) > MAX_CLAUSES:
         raise illegal(f"field expansion matches too many fields, limit: {MAX_CLAUSES}, got: {len(found)}")
@@ -210,7 +213,7 @@ def _share_frequency(context: Context, nodes: list[TextTerm | KeywordTerm]) -> N
     if not held:
         return
     # BlendedTermQuery: no frequency may exceed the documents (nested ones count) nor the terms of the smallest field.
-    documents = context.index.rows + sum(table.rows for table in context.index.tables.values())
+    documents = context.index.rows + sum(table.rows for table in context.index.whole.tables.values())
     most = min(documents, *(item.sum_total_term_freq for item in held))
     shared = min(most, max(item.doc_freq for item in held))
     ranked = sorted(range(len(nodes)), key=lambda at: -stats[at].doc_freq)

@@ -1,0 +1,470 @@
+"""Documents, roles and searches that a real node answered for users with those roles (tests/vectors/engine/restricted.jsonl.gz)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Set = list[dict[str, Any]]
+"""The entries of one role: each may have a ``query`` and ``fields`` (``field_security``)."""
+
+MAPPINGS: dict[str, Any] = {
+    "properties": {
+        "title": {"type": "text", "fields": {"raw": {"type": "keyword", "ignore_above": 24}}},
+        "body": {"type": "text"},
+        "tenant": {"type": "keyword"},
+        "level": {"type": "keyword"},
+        "tags": {"type": "keyword"},
+        "n": {"type": "long"},
+        "i": {"type": "integer"},
+        "price": {"type": "double"},
+        "f": {"type": "float"},
+        "sf": {"type": "half_float"},
+        "ok": {"type": "boolean"},
+        "ts": {"type": "date"},
+        "tn": {"type": "date_nanos"},
+        "ip": {"type": "ip"},
+        "user": {
+            "properties": {
+                "name": {"type": "keyword"},
+                "email": {"type": "keyword"},
+                "age": {"type": "long"},
+                "address": {"properties": {"city": {"type": "keyword"}, "zip": {"type": "keyword"}}},
+            }
+        },
+        "secret": {"properties": {"code": {"type": "keyword"}, "note": {"type": "text"}}},
+        "items": {
+            "type": "nested",
+            "properties": {
+                "sku": {"type": "keyword"},
+                "qty": {"type": "long"},
+                "note": {"type": "text"},
+                "parts": {"type": "nested", "properties": {"x": {"type": "keyword"}}},
+            },
+        },
+        "src": {"type": "keyword", "copy_to": ["everything"]},
+        "everything": {"type": "text"},
+        "nodv": {"type": "keyword", "doc_values": False},
+        "empty": {"type": "keyword"},
+        "nullable": {"type": "keyword", "null_value": "NULL"},
+        "short": {"type": "keyword", "ignore_above": 5},
+        "bad": {"type": "long", "ignore_malformed": True},
+        "off": {"type": "object", "enabled": False},
+        "level_alias": {"type": "alias", "path": "level"},
+        "code_alias": {"type": "alias", "path": "secret.code"},
+        "title_alias": {"type": "alias", "path": "title"},
+    }
+}
+
+_WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+_LEVELS = ["info", "warn", "error", "debug"]
+
+
+def _document(number: int) -> dict[str, Any]:
+    word = _WORDS[number % 10]
+    document: dict[str, Any] = {
+        "title": f"{word.capitalize()} {_WORDS[number * 3 % 7]} report"
+        + (" with a very long ending" if number % 11 == 0 else ""),
+        "body": " ".join(_WORDS[(number + step * step) % 10] for step in range(2 + number % 9)),
+        "tenant": "abc"[number % 3],
+        "level": _LEVELS[number * number % 4 if number % 5 else 3],
+        "tags": [f"t{number % 4}", f"t{number % 6}"] if number % 4 else [],
+        "n": number,
+        "i": number * 7 % 13,
+        "price": number * 1.25,
+        "f": number / 3,
+        "sf": number / 8,
+        "ok": number % 2 == 0,
+        "ts": f"2024-01-{1 + number % 28:02d}T{number % 24:02d}:00:00Z",
+        "tn": f"2024-02-{1 + number % 28:02d}T00:00:00.{number:09d}Z",
+        "ip": f"10.0.{number % 3}.{number}",
+        "user": {
+            "name": f"u{number % 5}",
+            "email": f"u{number % 5}@example.org",
+            "age": 20 + number % 30,
+            "address": {"city": ["Rome", "Oslo", "Bonn"][number % 3], "zip": f"{10000 + number}"},
+        },
+        "items": [
+            {"sku": f"s{(number + at) % 6}", "qty": number + at, "note": f"{word} item {at}", "parts": [{"x": f"x{number % 3}"}]}
+            for at in range(number % 3)
+        ],
+        "src": f"{word} source",
+        "dyn": {"first": f"d{number % 3}", "second": number % 7},
+        "off": {"anything": number, "other": {"x": [1, 2]}},
+    }
+    if number % 4:
+        document["secret"] = {"code": f"c{number % 6}", "note": f"secret {_WORDS[number * 7 % 10]} note"}
+    if number % 3 == 0:
+        document["nodv"] = f"v{number % 4}"
+        document["nullable"] = None
+        document["short"] = "longer than five" if number % 2 else "abc"
+    if number % 5 == 0:
+        document["bad"] = "not a number" if number % 2 else number
+        document["mixed"] = [{"a": number, "b": "x"}, {"b": "y"}, {"c": [{"d": 1}, {"e": 2}]}]
+        document["user.nick"] = f"nick{number}"
+        document["hollow"] = {"inner": {}, "list": [], "none": None}
+    return document
+
+
+DOCUMENTS: dict[str, list[dict[str, Any]]] = {
+    "main": [_document(number) for number in range(60)],
+    "other": [{**_document(number), "title": f"Other {_WORDS[number % 4]}", "n": number + 100} for number in range(12)],
+}
+"""By the index's name, without the prefix that it has on the node."""
+
+
+def _fields(*grant: str, exclude: list[str] | None = None) -> dict[str, Any]:
+    return {"grant": list(grant), **({"except": exclude} if exclude else {})}
+
+
+_TENANT_A = {"term": {"tenant": "a"}}
+
+ACCESS: dict[str, list[Set]] = {
+    "whole": [[{}]],
+    # documents
+    "dls_term": [[{"query": _TENANT_A}]],
+    "dls_two": [[{"query": _TENANT_A}, {"query": {"term": {"tenant": "b"}}}]],
+    "dls_open": [[{"query": _TENANT_A}, {}]],
+    "dls_none": [[{"query": {"match_none": {}}}]],
+    "dls_all": [[{"query": {"match_all": {}}}]],
+    "dls_nested": [[{"query": {"nested": {"path": "items", "query": {"term": {"items.sku": "s2"}}}}}]],
+    "dls_bool": [
+        [{"query": {"bool": {"must_not": [{"term": {"level": "debug"}}], "filter": [{"range": {"n": {"gte": 10, "lt": 40}}}]}}}]
+    ],
+    "dls_text": [[{"query": {"match": {"body": "alpha gamma"}}}]],
+    "dls_date": [[{"query": {"range": {"ts": {"lt": "2024-01-10"}}}}]],
+    "dls_ids": [[{"query": {"ids": {"values": ["1", "2", "3", "50"]}}}]],
+    "dls_now": [[{"query": {"range": {"ts": {"lt": "now"}}}}]],
+    "dls_alias_field": [[{"query": {"term": {"code_alias": "c2"}}}]],
+    "dls_object_exists": [[{"query": {"exists": {"field": "secret"}}}]],
+    "dls_index": [[{"query": {"term": {"_index": "hb-main"}}}]],
+    "dls_limited": [[{"query": _TENANT_A}], [{"query": {"range": {"n": {"lt": 30}}}}, {"query": {"term": {"ok": True}}}]],
+    # fields
+    "fls_few": [[{"fields": _fields("tenant", "n", "ts")}]],
+    "fls_star_except": [[{"fields": _fields("*", exclude=["secret.*", "body", "user.email"])}]],
+    "fls_objects": [[{"fields": _fields("user.*", "items.*")}]],
+    "fls_object_name": [[{"fields": _fields("user", "items", "secret")}]],
+    "fls_multi_only": [[{"fields": _fields("title.raw", "n")}]],
+    "fls_parent_only": [[{"fields": _fields("title", "n")}]],
+    "fls_prefix": [[{"fields": _fields("t*", "u*", exclude=["t*s", "user.a*"])}]],
+    "fls_alias_only": [[{"fields": _fields("level_alias", "code_alias", "n")}]],
+    "fls_alias_target": [[{"fields": _fields("level", "secret.code", "n")}]],
+    "fls_no_items": [[{"fields": _fields("*", exclude=["items.*", "items"])}]],
+    "fls_inner": [[{"fields": _fields("items.parts.x", "mixed.c.*", "user.address.city")}]],
+    "fls_copy_target": [[{"fields": _fields("everything", "n")}]],
+    "fls_copy_source": [[{"fields": _fields("src", "n")}]],
+    "fls_nothing": [[{"fields": {"grant": []}}]],
+    "fls_union": [[{"fields": _fields("tenant", "n")}, {"fields": _fields("*", exclude=["n", "secret.*"])}]],
+    "fls_regex": [[{"fields": _fields("/(n|i|tag.|user\\.(name|age))/")}]],
+    "fls_limited": [[{"fields": _fields("user.*", "n", "title*")}], [{"fields": _fields("*", exclude=["user.e*", "title"])}]],
+    "fls_except_id": [[{"fields": _fields("*", exclude=["_id"])}]],
+    "fls_except_source": [[{"fields": _fields("*", exclude=["_source"])}]],
+    "fls_except_field_names": [[{"fields": _fields("*", exclude=["_field_names"])}]],
+    "fls_except_ignored": [[{"fields": _fields("*", exclude=["_ignored"])}]],
+    "fls_except_seq_no": [[{"fields": _fields("*", exclude=["_seq_no", "_version"])}]],
+    "fls_except_version": [[{"fields": _fields("*", exclude=["_version"])}]],
+    "fls_except_nested_path": [[{"fields": _fields("*", exclude=["_nested_path"])}]],
+    "fls_except_metadata": [[{"fields": _fields("*", exclude=["_*"])}]],
+    "fls_except_bad": [[{"fields": _fields("*", exclude=["bad", "short", "mixed.*", "off.other"])}]],
+    # both
+    "both_hidden_field": [[{"query": {"term": {"secret.code": "c1"}}, "fields": _fields("*", exclude=["secret.*"])}]],
+    "both_few": [[{"query": _TENANT_A, "fields": _fields("n", "title", "level", "items.sku")}]],
+    "both_two_entries": [
+        [
+            {"query": _TENANT_A, "fields": _fields("tenant", "n")},
+            {"query": {"term": {"level": "error"}}, "fields": _fields("level", "title*")},
+        ]
+    ],
+    "both_limited": [
+        [{"query": {"terms": {"tenant": ["a", "b"]}}, "fields": _fields("*", exclude=["body"])}],
+        [{"query": {"match": {"body": "beta"}}, "fields": _fields("n", "t*", "body", "items.*")}],
+    ],
+}
+"""Roles by name: a user's own entries; a second set is that of an API key of the user, so that both hold."""
+
+
+def _q(query: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"query": query, "_source": False, "size": 8, **more}
+
+
+def _a(aggregation: dict[str, Any], query: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"size": 0, "aggs": {"a": aggregation}, **({"query": query} if query else {})}
+
+
+_ALL: dict[str, Any] = {"match_all": {}}
+_FIRST = {"size": 3, "sort": ["n"]}
+
+SEARCHES: dict[str, dict[str, Any]] = {
+    # queries
+    "all": {"size": 60, "_source": ["n"]},
+    "all_source": {"size": 6},
+    "q_match_title": _q({"match": {"title": "alpha report"}}),
+    "q_match_body": _q({"match": {"body": "alpha kappa"}}),
+    "q_match_and": _q({"match": {"body": {"query": "alpha beta", "operator": "and"}}}),
+    "q_phrase": _q({"match_phrase": {"title": "beta delta"}}),
+    "q_phrase_prefix": _q({"match_phrase_prefix": {"body": "alpha be"}}),
+    "q_bool_prefix": _q({"match_bool_prefix": {"body": "alpha be"}}),
+    "q_multi": _q({"multi_match": {"query": "alpha", "fields": ["title", "body"]}}),
+    "q_multi_all": _q({"multi_match": {"query": "alpha", "lenient": True}}),
+    "q_multi_cross": _q(
+        {"multi_match": {"query": "alpha secret", "fields": ["title", "body", "secret.note"], "type": "cross_fields"}}
+    ),
+    "q_multi_pattern": _q({"multi_match": {"query": "c1", "fields": ["*code*", "title*"]}}),
+    "q_query_string": _q({"query_string": {"query": "alpha OR c1"}}),
+    "q_query_string_field": _q({"query_string": {"query": "secret.code:c1 OR title:beta"}}),
+    "q_query_string_exists": _q({"query_string": {"query": "_exists_:secret.code"}}),
+    "q_simple_query_string": _q({"simple_query_string": {"query": "alpha + report"}}),
+    "q_term_tenant": _q({"term": {"tenant": "a"}}),
+    "q_term_code": _q({"term": {"secret.code": "c1"}}),
+    "q_term_alias": _q({"term": {"level_alias": "warn"}}),
+    "q_term_code_alias": _q({"term": {"code_alias": "c1"}}),
+    "q_term_raw": _q({"term": {"title.raw": "Beta delta report"}}),
+    "q_term_ignoring_case": _q({"term": {"user.name": {"value": "U1", "case_insensitive": True}}}),
+    "q_terms": _q({"terms": {"level": ["warn", "debug"]}}),
+    "q_term_bool": _q({"term": {"ok": True}}),
+    "q_term_ip": _q({"term": {"ip": "10.0.1.0/24"}}),
+    "q_term_ignored": _q({"term": {"bad": 10}}),
+    "q_range_n": _q({"range": {"n": {"gte": 5, "lt": 50}}}),
+    "q_range_ts": _q({"range": {"ts": {"gte": "2024-01-05", "lt": "2024-01-20"}}}),
+    "q_range_tn": _q({"range": {"tn": {"gte": "2024-02-05"}}}),
+    "q_range_price": _q({"range": {"price": {"lte": 30}}}),
+    "q_range_keyword": _q({"range": {"user.name": {"gte": "u2"}}}),
+    "q_prefix": _q({"prefix": {"user.email": "u1"}}),
+    "q_wildcard": _q({"wildcard": {"user.email": "*@example.org"}}),
+    "q_regexp": _q({"regexp": {"secret.code": "c[12]"}}),
+    "q_fuzzy": _q({"fuzzy": {"body": "alpho"}}),
+    "q_exists_secret": _q({"exists": {"field": "secret"}}),
+    "q_exists_code": _q({"exists": {"field": "secret.code"}}),
+    "q_exists_text": _q({"exists": {"field": "body"}}),
+    "q_exists_nodv": _q({"exists": {"field": "nodv"}}),
+    "q_exists_pattern": _q({"exists": {"field": "sec*"}}),
+    "q_exists_items": _q({"exists": {"field": "items"}}),
+    "q_not_exists": _q({"bool": {"must_not": {"exists": {"field": "secret.code"}}}}),
+    "q_not_term": _q({"bool": {"must_not": {"term": {"secret.code": "c1"}}}}),
+    "q_nested": _q({"nested": {"path": "items", "query": {"term": {"items.sku": "s1"}}}}),
+    "q_nested_all": _q({"nested": {"path": "items", "query": _ALL}}),
+    "q_nested_text": _q({"nested": {"path": "items", "query": {"match": {"items.note": "alpha item"}}, "score_mode": "max"}}),
+    "q_nested_twice": _q({"nested": {"path": "items.parts", "query": {"term": {"items.parts.x": "x1"}}}}),
+    "q_nested_not": _q({"bool": {"must_not": {"nested": {"path": "items", "query": {"exists": {"field": "items.qty"}}}}}}),
+    "q_ids": _q({"ids": {"values": ["0", "1", "2", "3"]}}),
+    "q_term_id": _q({"term": {"_id": "1"}}),
+    "q_index": _q({"term": {"_index": "hb-main"}}),
+    "q_constant_score": _q({"constant_score": {"filter": {"term": {"level": "warn"}}, "boost": 2}}),
+    "q_dis_max": _q(
+        {"dis_max": {"queries": [{"match": {"title": "alpha"}}, {"term": {"secret.code": "c2"}}], "tie_breaker": 0.3}}
+    ),
+    "q_boosting": _q(
+        {
+            "boosting": {
+                "positive": {"match": {"title": "report"}},
+                "negative": {"term": {"secret.code": "c1"}},
+                "negative_boost": 0.2,
+            }
+        }
+    ),
+    "q_should": _q(
+        {"bool": {"must": {"term": {"tenant": "a"}}, "should": [{"term": {"secret.code": "c3"}}, {"term": {"level": "warn"}}]}}
+    ),
+    "q_named": _q(
+        {
+            "bool": {
+                "should": [
+                    {"term": {"secret.code": {"value": "c1", "_name": "code"}}},
+                    {"range": {"n": {"gte": 0, "_name": "n"}}},
+                ]
+            }
+        },
+        sort=["_doc"],
+    ),
+    "q_everything": _q({"match": {"everything": "alpha"}}),
+    "q_dynamic": _q({"term": {"dyn.first.keyword": "d1"}}),
+    # counting
+    "count_all": {"size": 0, "track_total_hits": True},
+    "count_term": {"size": 0, "track_total_hits": True, "query": {"term": {"tenant": "a"}}},
+    "count_limit": {"size": 0, "track_total_hits": 7},
+    "terminate": {"size": 0, "terminate_after": 5, "query": {"range": {"n": {"gte": 0}}}},
+    "post_filter": {**_FIRST, "post_filter": {"term": {"secret.code": "c1"}}, "_source": False},
+    "min_score": {"query": {"match": {"body": "alpha"}}, "min_score": 0.4, "_source": False, "size": 4},
+    # sorts
+    **{
+        f"sort_{name}": {"size": 4, "_source": False, "sort": criteria}
+        for name, criteria in {
+            "n": [{"n": "desc"}],
+            "keyword": [{"level": "asc"}, {"n": "asc"}],
+            "code": [{"secret.code": "asc"}, {"_doc": "asc"}],
+            "alias": [{"code_alias": "desc"}, {"n": "asc"}],
+            "date": [{"ts": {"order": "desc", "format": "yyyy-MM-dd"}}],
+            "nanos": [{"tn": "desc"}],
+            "price": [{"price": {"order": "desc", "missing": "_first"}}, {"n": "asc"}],
+            "ip": [{"ip": "desc"}],
+            "bool": [{"ok": "asc"}, {"_doc": "asc"}],
+            "text": [{"body": "asc"}],
+            "raw": [{"title.raw": "asc"}],
+            "nested": [{"items.qty": {"order": "desc", "nested": {"path": "items"}}}],
+            "nested_filter": [
+                {"items.qty": {"order": "asc", "nested": {"path": "items", "filter": {"term": {"items.sku": "s1"}}}}}
+            ],
+            "missing": [{"secret.code": {"order": "asc", "missing": "c3"}}, {"_doc": "asc"}],
+            "unmapped": [{"nowhere": {"order": "asc", "unmapped_type": "long"}}],
+            "unknown": [{"nowhere": "asc"}],
+            "index": [{"_index": "asc"}, {"_doc": "asc"}],
+            "seq_no": [{"_seq_no": "desc"}],
+        }.items()
+    },
+    "sort_after": {"size": 3, "_source": False, "sort": [{"n": "asc"}], "search_after": [20]},
+    # fetching
+    "source_off": {**_FIRST, "_source": False},
+    "source_includes": {**_FIRST, "_source": ["user.*", "title"]},
+    "source_excludes": {**_FIRST, "_source": {"excludes": ["user.name", "secret"]}},
+    "source_both": {**_FIRST, "_source": {"includes": ["user", "mixed"], "excludes": ["*.name"]}},
+    "fields_all": {"size": 12, "_source": False, "fields": ["*"]},
+    "fields_some": {
+        **_FIRST,
+        "_source": False,
+        "fields": ["title*", "user.*", "secret.*", "level_alias", "code_alias", "everything"],
+    },
+    "fields_items": {**_FIRST, "_source": False, "fields": ["items.*"]},
+    "fields_dates": {
+        **_FIRST,
+        "_source": False,
+        "fields": [{"field": "ts", "format": "yyyy"}, {"field": "tn", "format": "epoch_millis"}],
+    },
+    "fields_unmapped": {"size": 6, "_source": False, "fields": [{"field": "off*", "include_unmapped": True}]},
+    "fields_metadata": {**_FIRST, "_source": False, "fields": ["_id", "_index", "_ignored", "_tier", "_version"]},
+    "docvalues": {
+        **_FIRST,
+        "_source": False,
+        "docvalue_fields": [
+            "level",
+            "secret.code",
+            "n",
+            "price",
+            "ts",
+            "ip",
+            "ok",
+            "title.raw",
+            "tags",
+            "level_alias",
+            "code_alias",
+        ],
+    },
+    "docvalues_metadata": {**_FIRST, "_source": False, "docvalue_fields": ["_seq_no", "_index"]},
+    "stored": {**_FIRST, "stored_fields": ["title", "secret.code"]},
+    "stored_none": {**_FIRST, "stored_fields": "_none_"},
+    "stored_source": {**_FIRST, "stored_fields": ["_source"]},
+    "version": {**_FIRST, "_source": False, "version": True, "seq_no_primary_term": True},
+    "highlight": {"size": 5, "_source": False, "query": {"match": {"body": "alpha"}}, "highlight": {"fields": {"body": {}}}},
+    "highlight_all": {
+        "size": 5,
+        "_source": False,
+        "query": {"multi_match": {"query": "alpha secret", "fields": ["title", "body", "secret.note"]}},
+        "highlight": {"fields": {"*": {}}},
+    },
+    "highlight_plain": {
+        "size": 5,
+        "_source": False,
+        "query": {"bool": {"should": [{"term": {"secret.code": "c1"}}, {"term": {"level": "warn"}}]}},
+        "highlight": {"type": "plain", "fields": {"secret.code": {}, "level": {}}},
+    },
+    "highlight_other": {
+        "size": 5,
+        "_source": False,
+        "query": {"match": {"title": "alpha"}},
+        "highlight": {"require_field_match": False, "fields": {"body": {}, "title": {}, "secret.note": {}}},
+    },
+    "highlight_query": {
+        **_FIRST,
+        "_source": False,
+        "highlight": {"fields": {"secret.note": {"highlight_query": {"match": {"secret.note": "secret"}}}}},
+    },
+    "collapse": {"size": 6, "_source": False, "collapse": {"field": "level"}, "sort": [{"n": "desc"}]},
+    "collapse_code": {"size": 6, "_source": False, "collapse": {"field": "secret.code"}, "sort": [{"n": "asc"}]},
+    "collapse_number": {"size": 6, "_source": False, "collapse": {"field": "i"}},
+    # aggregations
+    "a_terms": _a({"terms": {"field": "level"}}),
+    "a_terms_code": _a({"terms": {"field": "secret.code"}}),
+    "a_terms_alias": _a({"terms": {"field": "code_alias"}}),
+    "a_terms_number": _a({"terms": {"field": "i", "size": 4}}),
+    "a_terms_zero": _a({"terms": {"field": "user.address.zip", "min_doc_count": 0, "size": 100}}, {"range": {"n": {"lt": 4}}}),
+    "a_terms_zero_level": _a({"terms": {"field": "level", "min_doc_count": 0}}, {"term": {"tenant": "a"}}),
+    "a_terms_zero_number": _a({"terms": {"field": "n", "min_doc_count": 0, "size": 100}}, {"term": {"tenant": "a"}}),
+    "a_terms_zero_nested": _a(
+        {"nested": {"path": "items"}, "aggs": {"b": {"terms": {"field": "items.sku", "min_doc_count": 0}}}},
+        {"term": {"tenant": "a"}},
+    ),
+    "a_terms_missing": _a({"terms": {"field": "secret.code", "missing": "none"}}),
+    "a_terms_index": _a({"terms": {"field": "_index"}}),
+    "a_terms_text": _a({"terms": {"field": "body"}}),
+    "a_terms_sub": _a(
+        {"terms": {"field": "tenant"}, "aggs": {"b": {"avg": {"field": "price"}}, "c": {"terms": {"field": "secret.code"}}}}
+    ),
+    "a_global": _a({"global": {}, "aggs": {"b": {"terms": {"field": "tenant"}}}}, {"term": {"level": "warn"}}),
+    "a_filter": _a({"filter": {"term": {"secret.code": "c1"}}, "aggs": {"b": {"max": {"field": "n"}}}}),
+    "a_filters": _a(
+        {"filters": {"other_bucket": True, "filters": {"x": {"term": {"level": "warn"}}, "y": {"exists": {"field": "secret"}}}}}
+    ),
+    "a_missing": _a({"missing": {"field": "secret.code"}}),
+    "a_cardinality": _a({"cardinality": {"field": "user.address.zip"}}),
+    "a_stats": _a({"extended_stats": {"field": "price"}}),
+    "a_percentiles": _a({"percentiles": {"field": "n"}}),
+    "a_value_count": _a({"value_count": {"field": "tags"}}),
+    "a_min_date": _a({"min": {"field": "ts"}}),
+    "a_histogram": _a({"histogram": {"field": "n", "interval": 10}}),
+    "a_date_histogram": _a({"date_histogram": {"field": "ts", "calendar_interval": "week"}}),
+    "a_range": _a({"range": {"field": "price", "ranges": [{"to": 20}, {"from": 20}]}}),
+    "a_ip_range": _a({"ip_range": {"field": "ip", "ranges": [{"mask": "10.0.1.0/24"}]}}),
+    "a_composite": _a(
+        {"composite": {"size": 20, "sources": [{"t": {"terms": {"field": "tenant"}}}, {"c": {"terms": {"field": "level"}}}]}}
+    ),
+    "a_composite_missing": _a(
+        {"composite": {"size": 20, "sources": [{"c": {"terms": {"field": "secret.code", "missing_bucket": True}}}]}}
+    ),
+    "a_nested": _a({"nested": {"path": "items"}, "aggs": {"b": {"terms": {"field": "items.sku"}}}}),
+    "a_reverse_nested": _a(
+        {
+            "nested": {"path": "items"},
+            "aggs": {
+                "b": {
+                    "terms": {"field": "items.sku"},
+                    "aggs": {"c": {"reverse_nested": {}, "aggs": {"d": {"terms": {"field": "tenant"}}}}},
+                }
+            },
+        }
+    ),
+    "a_top_hits": _a({"terms": {"field": "tenant"}, "aggs": {"b": {"top_hits": {"size": 1, "sort": [{"n": "desc"}]}}}}),
+    "a_top_hits_fields": _a(
+        {
+            "top_hits": {
+                "size": 2,
+                "sort": [{"n": "asc"}],
+                "_source": ["secret", "user"],
+                "docvalue_fields": ["secret.code"],
+                "fields": ["title*"],
+            }
+        }
+    ),
+    "a_weighted": _a({"weighted_avg": {"value": {"field": "price"}, "weight": {"field": "i"}}}),
+}
+"""Bodies by name, each for the index ``main``."""
+
+SEVERAL: dict[str, dict[str, Any]] = {
+    "both_all": {"size": 5, "_source": ["n", "title"]},
+    "both_sort_n": {"size": 5, "_source": False, "sort": [{"n": "desc"}]},
+    "both_sort_ts": {"size": 5, "_source": False, "sort": [{"ts": "asc"}], "query": {"range": {"ts": {"gte": "2024-01-13"}}}},
+    "both_sort_code": {"size": 5, "_source": False, "sort": [{"secret.code": "asc"}, {"n": "asc"}]},
+    "both_term": _q({"term": {"tenant": "b"}}),
+    "both_terms": _a({"terms": {"field": "level"}, "aggs": {"b": {"terms": {"field": "_index"}}}}),
+    "both_collapse": {"size": 6, "_source": False, "collapse": {"field": "tenant"}, "sort": [{"n": "desc"}]},
+}
+"""Bodies for both indices at once."""
+
+CAPS: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "caps_all": ("fields=*", None),
+    "caps_some": ("fields=title*,secret*,user*,*alias,items*,_id,_source,_ignored", None),
+    "caps_filled": ("fields=*&include_empty_fields=false", None),
+    "caps_types": ("fields=*&types=keyword,nested", None),
+    "caps_no_metadata": ("fields=*&filters=-metadata,-multifield,-nested", None),
+    "caps_no_parent": ("fields=*&filters=-parent", None),
+    "caps_filter": ("fields=n,level,secret.code", {"index_filter": {"range": {"ts": {"gte": "2024-01-11"}}}}),
+    "caps_filter_term": ("fields=n", {"index_filter": {"term": {"secret.code": "c1"}}}),
+}
+"""Field capabilities of ``main``: the query part of the path, and the body."""
