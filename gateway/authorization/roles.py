@@ -218,7 +218,7 @@ class Memory:
         self._weight += weight
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Role:
     """What a subject may do: what every one of ``sets`` allows (with no set: nothing).
 

@@ -6,11 +6,16 @@ only after authorization, with the Grant that says which indices the call may to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
+from gateway.authorization.roles import Role
+from gateway.peer import Peer
+from protocol.frames import Header, Status
+from protocol.messages.common import NO_TASK, TaskId
 from protocol.schema import Message
 from protocol.versions import TransportVersion
 
@@ -26,25 +31,57 @@ class ClusterDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """``role`` was allowed the request that came with this ``header`` over the connection of ``peer``. ``raw`` is the payload as it came,
+    compressed where the header says so."""
+
+    header: Header
+    role: Role
+    peer: Peer
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request that may run.
 
-    ``message`` is the decoded request, ``payload`` the bytes that it came from, at ``version``.
+    ``message`` is the decoded request (``None`` only for a backend that passes requests on), ``payload`` the bytes that it came from, at
+    ``version``. ``parent``: the task of the client that it is made for. ``sender``: for a backend that passes requests on.
     """
 
     action: str
     version: TransportVersion
     payload: bytes = field(repr=False)
-    message: Message
+    message: Message | None
     grant: Grant
+    parent: TaskId = NO_TASK
+    sender: Sender | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """An answer that came from elsewhere: its status bits say whether it is an error, and whether the payload is compressed."""
+
+    status: Status
+    headers: Mapping[str, list[str]]
+    payload: bytes = field(repr=False)
 
 
 class Backend(Protocol):
+    passes_on: bool
+    """Whether requests are passed on to another cluster, which resolves names itself; then what is not decoded may run too."""
+
+    async def run(self) -> None:
+        """What has to go on in the background; returns at once where nothing does."""
+
+    def connection_closed(self, connection: int) -> None:
+        """The client's connection of that number is gone."""
+
     async def cluster(self) -> ClusterDescription:
         """What the cluster is."""
 
     def metadata(self) -> ClusterMetadata:
         """All names of the cluster, as of now."""
 
-    async def execute(self, call: Call) -> bytes:
+    async def execute(self, call: Call) -> bytes | Forwarded:
         """The payload of the answer at the call's version; raises ElasticsearchException for the error that is the answer."""

@@ -7,9 +7,8 @@ Authentication of API key type, which holds two sets. What neither can carry is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES, RoleDescriptor
@@ -43,12 +42,15 @@ SYSTEM: Final = Authentication(
     type=AuthenticationType.INTERNAL,
 )
 
+REALM: Final = RealmRef(node_name="gateway", name="gateway", type="gateway")
+
 
 class UpstreamHeaders:
     """``credentials`` is the gateway's own encoded key: the upstream is in API key mode; ``None`` for one in certificate mode."""
 
     def __init__(self, credentials: str | None) -> None:
         self._credentials = credentials
+        self._known: WeakKeyDictionary[Role, dict[str, dict[str, str]]] = WeakKeyDictionary()
 
     def system(self) -> dict[str, str]:
         """For the gateway's own requests, such as the handshake."""
@@ -59,19 +61,17 @@ class UpstreamHeaders:
     def of(self, role: Role, header: Header) -> dict[str, str]:
         """For a request that the gateway has allowed. Raises a security_exception (403) where the upstream cannot be made to enforce it."""
         action = header.action
-        question = ("upstream headers", action if self._by_action(role, action) else "")
-        about = role.memory.get_lasting(question)
+        known = self._known.setdefault(role, {})
+        # The headers of an index action depend on the role alone.
+        question = action if is_cluster_action(action) else ""
+        about = known.get(question)
         if about is None:
-            about = self._about(role, action)
-            role.memory.put_lasting(question, about)
+            about = known[question] = self._about(role, action)
         passed = {name: value for name in PASSED_ON if (value := header.request_headers.get(name)) is not None}
         return {**passed, **about}
 
-    def _by_action(self, role: Role, action: str) -> bool:
-        return role.system or role.subject.is_system or is_cluster_action(action)
-
     def _about(self, role: Role, action: str) -> dict[str, str]:
-        if (role.system or role.subject.is_system) and is_cluster_action(action):
+        if role.subject.is_system and (is_cluster_action(action) or (role.system and self._credentials is None)):
             # Decided here, by the action alone; the upstream gives the system no more than its own list for it.
             return self.system()
         return self._of_key(role, action) if self._credentials is not None else self._of_certificate(role, action)
@@ -83,8 +83,8 @@ class UpstreamHeaders:
         authentication = role.subject.authentication
         if role.subject.is_system or authentication.user.internal:
             # The upstream would put its own descriptors for an internal user in the place of these.
-            authentication = Authentication(User(f"{role.subject.principal} through the gateway"), SYSTEM_REALM)
-        info = SubjectInfo(replace(authentication), [json.dumps(one).encode() for one in sets])
+            authentication = Authentication(User(f"{role.subject.principal} through the gateway"), REALM)
+        info = SubjectInfo(authentication, [json.dumps(one).encode() for one in sets])
         return {CREDENTIALS_HEADER: f"ApiKey {self._credentials}", SUBJECT_INFO_HEADER: info.encode()}
 
     def _of_certificate(self, role: Role, action: str) -> dict[str, str]:
@@ -114,11 +114,11 @@ class UpstreamHeaders:
         return {AUTHENTICATION_HEADER: authentication.encode()}
 
 
-SYSTEM_REALM: Final = RealmRef(node_name="gateway", name="gateway", type="gateway")
-
-
 def _whole(one: DescriptorSet) -> dict[str, Any]:
-    return {f"{number}": _plain(descriptor, descriptor.cluster) for number, descriptor in enumerate(one.descriptors)}
+    return {
+        f"{number}": {"cluster": list(each.cluster), "indices": [entry.to_json() for entry in each.indices]}
+        for number, each in enumerate(one.descriptors)
+    }
 
 
 def _travelling(one: DescriptorSet) -> dict[str, Any]:
@@ -126,10 +126,6 @@ def _travelling(one: DescriptorSet) -> dict[str, Any]:
     cluster = [name for each in one.descriptors for name in each.cluster if name in SUPPORTED_REMOTE_CLUSTER_PRIVILEGES]
     indices = [entry.to_json() for each in one.descriptors for entry in each.indices]
     return {"gateway": {"cluster": list(dict.fromkeys(cluster)), "indices": indices}}
-
-
-def _plain(descriptor: RoleDescriptor, cluster: tuple[str, ...]) -> Mapping[str, Any]:
-    return {"cluster": list(cluster), "indices": [entry.to_json() for entry in descriptor.indices]}
 
 
 def _not_enforceable(role: Role, action: str, reason: str) -> ElasticsearchException:

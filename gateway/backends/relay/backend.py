@@ -1,0 +1,91 @@
+"""The relay: requests that were allowed go to the upstream cluster as they came, with other headers."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from gateway.authorization.metadata import ClusterMetadata
+from gateway.backends import Call, ClusterDescription, Forwarded
+from gateway.backends.relay.headers import UpstreamHeaders
+from gateway.backends.relay.link import Link
+from gateway.backends.relay.upstream import Upstream
+from gateway.node import RELEASE
+from protocol.errors import ElasticsearchException
+from protocol.frames import Status
+from protocol.messages.common import TaskId
+from protocol.messages.tasks import CANCEL_CHILD, CANCEL_CHILD_INTERNAL, CancelChildRequest
+
+log = structlog.get_logger("gateway.backends.relay")
+
+CANCEL_SECONDS = 5.0
+PASSED_BACK = ("Warning",)
+"""Response headers that reach the client; others tell of the upstream's own business."""
+
+
+class RelayBackend:
+    """See ``gateway.backends.Backend``."""
+
+    passes_on = True
+
+    def __init__(self, upstream: Upstream, headers: UpstreamHeaders) -> None:
+        self._upstream = upstream
+        self._headers = headers
+        self._bound: dict[int, Link] = {}
+
+    async def run(self) -> None:
+        await self._upstream.run()
+
+    async def cluster(self) -> ClusterDescription:
+        return ClusterDescription(self._upstream.cluster_name or "", "", RELEASE, nodes=len(self._upstream.addresses))
+
+    def metadata(self) -> ClusterMetadata:
+        """Nothing: the upstream resolves names itself."""
+        return _NO_NAMES
+
+    def connection_closed(self, connection: int) -> None:
+        """The client's connection is gone, and its link is free for others."""
+        link = self._bound.pop(connection, None)
+        if link is not None:
+            link.clients -= 1
+
+    async def execute(self, call: Call) -> Forwarded:
+        sender = call.sender
+        if sender is None:
+            raise ValueError("a call to pass on needs its sender")
+        headers = self._headers.of(sender.role, sender.header)
+        link = self._link(sender.peer.connection)
+        compressed = bool(sender.header.status & Status.COMPRESSED)
+        payload = sender.raw if compressed else call.payload
+        request_id = await link.send(call.action, payload, headers, call.version, compressed=compressed)
+        try:
+            answer = await link.answer(request_id)
+        except trio.Cancelled:
+            with trio.move_on_after(CANCEL_SECONDS, shield=True):
+                await self._cancel(link, call.parent, request_id)
+            raise
+        kept = {name: values for name, values in answer.header.response_headers.items() if name in PASSED_BACK}
+        return Forwarded(answer.header.status, kept, answer.payload)
+
+    def _link(self, connection: int) -> Link:
+        link = self._bound.get(connection)
+        if link is None or link.closed:
+            self.connection_closed(connection)
+            link = self._bound[connection] = self._upstream.choose()
+            link.clients += 1
+        return link
+
+    async def _cancel(self, link: Link, parent: TaskId, request_id: int) -> None:
+        """Nobody wants the answer any more. Without a parent task there is nothing that the upstream could find the request by."""
+        if not parent.node or link.closed:
+            return
+        action = CANCEL_CHILD if self._upstream.api_key else CANCEL_CHILD_INTERNAL
+        cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
+        try:
+            sent = await link.send(action, cancel.encode(link.version), self._headers.system(), link.version)
+            await link.answer(sent)
+        except ElasticsearchException as error:
+            log.info("upstream not told of a cancellation", address=str(link.address), reason=error.reason)
+
+
+_NO_NAMES = ClusterMetadata()
