@@ -16,6 +16,7 @@ import trio
 from gateway.audit import Audit, Progress, Stage
 from gateway.authentication.api_keys import ApiKeyStore
 from gateway.authentication.models import ApiKeyModel, CertificateModel, SecurityModel
+from gateway.authentication.signatures import SignatureVerifier
 from gateway.authorization.authorize import authorize_cluster, authorize_indices
 from gateway.authorization.grant import Grant
 from gateway.authorization.interceptors import check_rules
@@ -30,6 +31,7 @@ from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from gateway.requests import KnownAction, decode, known_action
 from gateway.tasks import TaskRegistry
+from gateway.tls import signing_authorities
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from protocol.frames import Header
@@ -53,6 +55,7 @@ class Dispatcher:
     settings: Settings
     models: dict[str, SecurityModel]
     keys: ApiKeyStore
+    signatures: SignatureVerifier
     roles: RoleStore
     backend: Backend
     cluster_actions: ClusterActions
@@ -71,14 +74,16 @@ class Dispatcher:
         cannot be had."""
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
+            signatures = SignatureVerifier(signing_authorities(settings))
             roles = RoleStore.load(settings.path.roles)
             tasks = TaskRegistry()
             audit = Audit.build(settings)
             closing.callback(audit.close)
             return cls(
                 settings=settings,
-                models={REMOTE_CLUSTER: ApiKeyModel(keys), TRANSPORT: CertificateModel()},
+                models={REMOTE_CLUSTER: ApiKeyModel(keys, signatures), TRANSPORT: CertificateModel()},
                 keys=keys,
+                signatures=signatures,
                 roles=roles,
                 backend=backend,
                 cluster_actions=ClusterActions(identity, tasks),

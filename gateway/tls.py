@@ -18,6 +18,7 @@ from gateway.configuration.model import Settings, SslSettings
 
 REMOTE_CLUSTER_PREFIX = "xpack.security.remote_cluster_server.ssl"
 TRANSPORT_PREFIX = "xpack.security.transport.ssl"
+SIGNING_PREFIX = "cluster.remote.signing"
 
 # The names of Java (and IANA) to those of OpenSSL: the suites of TLS 1.2 that Elasticsearch offers by default.
 _TLS12_SUITES = {
@@ -83,12 +84,23 @@ def transport_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
+def signing_authorities(settings: Settings) -> list[x509.Certificate]:
+    """Whom local clusters may have sign their requests. Raises ConfigError naming the setting and the file."""
+    paths = settings.cluster.remote.signing.certificate_authorities
+    return [certificate for path in paths for certificate in _read(f"{SIGNING_PREFIX}.certificate_authorities", path)]
+
+
+def client_certificate(stream: trio.SSLStream[Any]) -> x509.Certificate | None:
     """The client's certificate, verified by the handshake (which must be done); None where none was asked for."""
     encoded = stream.getpeercert(binary_form=True)
-    if not encoded:
+    return x509.load_der_x509_certificate(encoded) if encoded else None
+
+
+def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
+    """What there is to say of the client's certificate."""
+    certificate = client_certificate(stream)
+    if certificate is None:
         return None
-    certificate = x509.load_der_x509_certificate(encoded)
     return PeerCertificate(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
