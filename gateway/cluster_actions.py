@@ -55,6 +55,12 @@ class ClusterActions:
         handler = _HANDLERS.get(action)
         return None if handler is None else handler(self, message, peer)
 
+    def answer_for_upstream(self, action: str, message: Request | None, peer: Peer) -> Message | None:
+        """In front of another cluster: what is the gateway's own business; the licence and the state of the cluster are not."""
+        if message is None or action == XPACK_INFO or (isinstance(message, ClusterStateRequest) and not message.nodes_only):
+            return None
+        return self.answer(action, message, peer)
+
     def handshake(self, _: Any, peer: Peer) -> HandshakeResponse:
         return HandshakeResponse(
             version=VERSION_ID, build_hash=BUILD_HASH, node=self.nodes[peer.interface], cluster_name=self.identity.cluster_name

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 import trio
 
+from gateway.backends import Forwarded
 from gateway.configuration.model import LimitSettings
 from gateway.limits import FRAME_SECONDS, SEND_SECONDS
 from gateway.peer import Peer
@@ -35,8 +36,8 @@ class RequestHandler(Protocol):
         """Refuse a request by its header alone: raises ElasticsearchException. The connection is closed after the answer: this
         exception, or where the payload is there already that of ``handle``, which must refuse it too."""
 
-    async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
-        """The payload of the answer; raises ElasticsearchException for the error that is the answer."""
+    async def handle(self, request: RequestReceived, peer: Peer) -> bytes | Forwarded:
+        """The answer's payload, or what another cluster answered; raises ElasticsearchException for the error that is the answer."""
 
 
 @dataclass(slots=True)
@@ -141,8 +142,11 @@ class Pump:
             try:
                 if self._draining:
                     raise ElasticsearchException("node_closed_exception", "the gateway is shutting down")
-                payload = await self.handler.handle(request, self.peer)
-                frame = self.machine.response(header, payload, request.compression)
+                answer = await self.handler.handle(request, self.peer)
+                if isinstance(answer, Forwarded):
+                    frame = self.machine.forwarded_response(header, answer.status, answer.headers, answer.payload)
+                else:
+                    frame = self.machine.response(header, answer, request.compression)
             except ElasticsearchException as error:
                 frame = self.machine.error_response(header, error)
             await self._send(frame)

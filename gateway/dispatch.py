@@ -16,20 +16,23 @@ import trio
 from gateway.audit import Audit, Progress, Stage
 from gateway.authentication.api_keys import ApiKeyStore
 from gateway.authentication.models import ApiKeyModel, CertificateModel, SecurityModel
-from gateway.authorization.authorize import authorize_cluster, authorize_indices
+from gateway.authentication.signatures import SignatureVerifier
+from gateway.authorization.authorize import authorize_cluster, authorize_indices, authorize_unresolved
+from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.grant import Grant
 from gateway.authorization.interceptors import check_rules
 from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
-from gateway.backends import Backend, Call
+from gateway.backends import Backend, Call, Forwarded, Sender
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
 from gateway.limits import InFlightBytes
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
-from gateway.requests import KnownAction, decode, known_action
+from gateway.requests import ACTIONS, NOT_DECODED, KnownAction, Targets, decode, decode_if_supported, known_action, parent_task
 from gateway.tasks import TaskRegistry
+from gateway.tls import signing_authorities
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from protocol.frames import Header
@@ -53,6 +56,7 @@ class Dispatcher:
     settings: Settings
     models: dict[str, SecurityModel]
     keys: ApiKeyStore
+    signatures: SignatureVerifier
     roles: RoleStore
     backend: Backend
     cluster_actions: ClusterActions
@@ -71,14 +75,16 @@ class Dispatcher:
         cannot be had."""
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
+            signatures = SignatureVerifier(signing_authorities(settings))
             roles = RoleStore.load(settings.path.roles)
             tasks = TaskRegistry()
             audit = Audit.build(settings)
             closing.callback(audit.close)
             return cls(
                 settings=settings,
-                models={REMOTE_CLUSTER: ApiKeyModel(keys), TRANSPORT: CertificateModel()},
+                models={REMOTE_CLUSTER: ApiKeyModel(keys, signatures), TRANSPORT: CertificateModel()},
                 keys=keys,
+                signatures=signatures,
                 roles=roles,
                 backend=backend,
                 cluster_actions=ClusterActions(identity, tasks),
@@ -127,17 +133,19 @@ class Dispatcher:
         if (refused := self._refused.pop(peer.connection, None)) is not None:
             self.audit.refused_header(refused[0], peer, refused[1])
         self.tasks.forget_connection(peer.connection)
+        self.backend.connection_closed(peer.connection)
 
-    async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
+    async def handle(self, request: RequestReceived, peer: Peer) -> bytes | Forwarded:
         """See RequestHandler. Whatever goes wrong is an ElasticsearchException here: a bug in one request is its error and no more."""
         began = time.perf_counter_ns()
         progress = Progress()
         failure: ElasticsearchException | None = None
         try:
             with self.in_flight.hold(len(request.payload), request.header.action):
-                payload = await self._answer(request, peer, progress)
-            progress.answered, progress.bytes_out = True, len(payload)
-            return payload
+                answer = await self._answer(request, peer, progress)
+            progress.answered = True
+            progress.bytes_out = len(answer.payload if isinstance(answer, Forwarded) else answer)
+            return answer
         except ElasticsearchException as error:
             failure = error
             raise
@@ -148,11 +156,13 @@ class Dispatcher:
         finally:
             self._audit(request, peer, progress, failure, time.perf_counter_ns() - began)
 
-    async def _answer(self, request: RequestReceived, peer: Peer, progress: Progress) -> bytes:
+    async def _answer(self, request: RequestReceived, peer: Peer, progress: Progress) -> bytes | Forwarded:
         header = request.header
         _check_version(header.version)
         role = self._role(header, peer, progress)
         progress.stage = Stage.DECODING
+        if self.backend.passes_on:
+            return await self._pass_on(request, peer, role, progress)
         known = known_action(header.action)
         message = decode(known, header.action, request.payload, header.version)
         grant = self._authorize(role, header.action, known, message, progress)
@@ -160,14 +170,49 @@ class Dispatcher:
         answer = self.cluster_actions.answer(header.action, message, peer)
         if answer is not None:
             return answer.encode(header.version)
-        call = Call(header.action, header.version, request.payload, message, grant)
-        parent = message.parent_task
+        return await self._execute(
+            Call(header.action, header.version, request.payload, message, grant, message.parent_task), header
+        )
+
+    async def _execute(self, call: Call, header: Header) -> bytes | Forwarded:
         with trio.move_on_after(self.settings.limits.request_timeout / 1e9):
-            with self.tasks.track((parent.node, parent.id), header.request_id):
+            with self.tasks.track((call.parent.node, call.parent.id), header.request_id):
                 return await self.backend.execute(call)
         raise ElasticsearchException(
-            "timeout_exception", f"[{header.action}] was not answered within the gateway's request timeout"
+            "timeout_exception", f"[{call.action}] was not answered within the gateway's request timeout"
         )
+
+    async def _pass_on(self, request: RequestReceived, peer: Peer, role: Role, progress: Progress) -> bytes | Forwarded:
+        """For an upstream that enforces the role as well. What is certain already is refused here, as far as the request is understood."""
+        header = request.header
+        known = ACTIONS.get(header.action)
+        targets: Targets | None
+        message = None if known is None else decode_if_supported(known, header.action, request.payload, header.version)
+        if known is not None and known.targets is not None and message is not None:
+            targets = known.targets(message)
+            progress.asked = targets.names or ()
+        elif is_cluster_action(header.action):
+            targets = None
+        elif self.settings.backend.relay.require_decoded:
+            raise ElasticsearchException(
+                "security_exception",
+                f"the indices of [{header.action}] cannot be decoded, and [backend.relay.require_decoded] is true",
+                status=403,
+            )
+        else:
+            targets = NOT_DECODED
+        progress.stage = Stage.AUTHORIZATION
+        progress.grant = grant = (
+            authorize_cluster(role, header.action)
+            if targets is None
+            else authorize_unresolved(role, header.action, targets.names, targets.options)
+        )
+        answer = self.cluster_actions.answer_for_upstream(header.action, message, peer)
+        if answer is not None:
+            return answer.encode(header.version)
+        parent = message.parent_task if message is not None else parent_task(header.action, request.payload, header.version)
+        sender = Sender(header, role, peer, request.raw)
+        return await self._execute(Call(header.action, header.version, request.payload, message, grant, parent, sender), header)
 
     def _role(self, header: Header, peer: Peer, progress: Progress) -> Role:
         progress.stage = Stage.AUTHENTICATION
@@ -195,7 +240,7 @@ class Dispatcher:
             progress.grant = authorize_cluster(role, action)
         else:
             targets = known.targets(message)
-            progress.asked = targets.names
+            progress.asked = targets.names or ()
             progress.grant = authorize_indices(role, action, targets.names, targets.options, self.backend.metadata())
         return progress.grant
 

@@ -1,26 +1,37 @@
-"""The interfaces that the settings switch on, bound and listening."""
+"""The interfaces that the settings switch on, bound and listening, and who is let in at each."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
 from gateway.config import Interface, Settings, remote_cluster_interface, transport_interface
+from gateway.ip_filter import IpFilter, Rule, bound_rule
 from gateway.tls import remote_cluster_server_context, transport_context
+from gateway.trust_restrictions import TrustRestrictions
 
 BACKLOG = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in: ``filter`` is None where it is switched off, ``context`` where the interface is plain."""
+
+    context: ssl.SSLContext | None
+    restrictions: TrustRestrictions | None = None
+    filter: IpFilter | None = None
+
+
 @dataclass(slots=True)
 class OpenInterface:
-    """An interface and its listening sockets, one for each address; ``context`` is None where it is plain."""
+    """An interface and its listening sockets, one for each address. Another ``door`` is for the connections after."""
 
     name: str
     interface: Interface
-    context: ssl.SSLContext | None
+    door: Door
     sockets: list[socket.socket] = field(default_factory=list)
 
     @property
@@ -36,6 +47,11 @@ class OpenInterface:
     def addresses(self) -> list[str]:
         return [printable(each.getsockname()) for each in self.sockets]
 
+    def door_of(self, settings: Settings) -> Door:
+        """The door that these settings describe. Raises ConfigError."""
+        door = _door(self.name, settings)
+        return replace(door, filter=_filter(self.name, settings, [each.getsockname()[0] for each in self.sockets]))
+
     def close(self) -> None:
         for each in self.sockets:
             each.close()
@@ -45,18 +61,46 @@ def open_interfaces(settings: Settings) -> list[OpenInterface]:
     """Raises ConfigError where certificates or keys cannot be used, OSError where a port cannot be had."""
     opened: list[OpenInterface] = []
     if settings.remote_cluster_server.enabled:
-        context = remote_cluster_server_context(settings)
-        opened.append(OpenInterface(REMOTE_CLUSTER, remote_cluster_interface(settings), context))
+        opened.append(OpenInterface(REMOTE_CLUSTER, remote_cluster_interface(settings), _door(REMOTE_CLUSTER, settings)))
     if settings.transport_ssl.enabled:
-        opened.append(OpenInterface(TRANSPORT, transport_interface(settings), transport_context(settings)))
+        opened.append(OpenInterface(TRANSPORT, transport_interface(settings), _door(TRANSPORT, settings)))
     try:
         for each in opened:
             _bind(each)
+            each.door = each.door_of(settings)
     except OSError:
         for each in opened:
             each.close()
         raise
     return opened
+
+
+def trust_restrictions(settings: Settings) -> TrustRestrictions | None:
+    """Of the certificate model. Raises ConfigError."""
+    options = settings.transport_ssl.trust_restrictions
+    return None if options.path is None else TrustRestrictions.load(options.path, options.x509_fields)
+
+
+def _door(name: str, settings: Settings) -> Door:
+    """Without its filter, for which the interface must be bound."""
+    if name == REMOTE_CLUSTER:
+        return Door(remote_cluster_server_context(settings))
+    return Door(transport_context(settings), trust_restrictions(settings))
+
+
+def _filter(name: str, settings: Settings, bound: list[str]) -> IpFilter | None:
+    security = settings.xpack.security
+    if not security.transport.filter.enabled:
+        return None
+    allow, deny = security.transport.filter.allow, security.transport.filter.deny
+    if name == REMOTE_CLUSTER:
+        own = security.remote_cluster.filter
+        allow = own.allow if "allow" in own.model_fields_set else allow
+        deny = own.deny if "deny" in own.model_fields_set else deny
+    rules = [bound_rule(bound)] if security.filter.always_allow_bound_address else []
+    rules += [Rule.parse(spec, allows=True) for spec in allow]
+    rules += [Rule.parse(spec, allows=False) for spec in deny]
+    return IpFilter(rules)
 
 
 def printable(address: Any) -> str:

@@ -105,6 +105,10 @@ async def host_name(address: Address) -> str | None:
 _HAS_NO_NAME = frozenset({socket.EAI_NONAME, socket.EAI_NODATA})
 
 
+ACCEPT_ALL: Final = Rule(True, "default:accept_all", everybody=True)
+"""What decides where no rule matches."""
+
+
 class IpFilter:
     """The rules of one interface."""
 
@@ -112,22 +116,20 @@ class IpFilter:
         self.rules = tuple(rules)
         self._resolve = resolve
 
-    async def refusal(self, peer: str) -> Rule | None:
-        """The rule by which a client with this address must not connect; None when it may."""
-        if not self.rules:
-            return None
+    async def decide(self, peer: str) -> Rule:
+        """The rule that lets in or turns away a client with this address."""
         address = _peer(peer)
         name: str | None = None
         asked = False
         for rule in self.rules:
-            matched = rule.matches_address(address)
-            if not matched and rule.names:
+            if rule.matches_address(address):
+                return rule
+            if rule.names:
                 if not asked:
                     name, asked = await self._resolve(address), True
-                matched = not rule.allows if name is None else rule.matches_name(name)
-            if matched:
-                return None if rule.allows else rule
-        return None
+                if not rule.allows if name is None else rule.matches_name(name):
+                    return rule
+        return ACCEPT_ALL
 
 
 def bound_rule(addresses: Sequence[str]) -> Rule:

@@ -12,7 +12,7 @@ from typing import Any
 
 from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
-from protocol.messages.common import Request
+from protocol.messages.common import Request, TaskId
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
 from protocol.messages.get import GET, GetRequest
 from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeRequest
@@ -25,13 +25,14 @@ from protocol.messages.stats import REMOTE_CLUSTER_STATS, RemoteClusterStatsRequ
 from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest
 from protocol.versions import TransportVersion
+from protocol.wire import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The index expressions of a request, as they came, and how they want to be resolved."""
+    """The index expressions of a request, as they came (``None``: not known), and how they want to be resolved."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None
     options: IndicesOptions
 
 
@@ -79,6 +80,10 @@ ACTIONS: dict[str, KnownAction] = {
 }
 
 
+NOT_DECODED = Targets(None, IndicesOptions())
+"""Of a request that is not understood here, but may be where it is passed on to."""
+
+
 def known_action(action: str) -> KnownAction:
     """Raises action_not_found_transport_exception, as Elasticsearch does for an action without a handler."""
     known = ACTIONS.get(action)
@@ -96,6 +101,26 @@ def decode(known: KnownAction, action: str, payload: bytes, version: TransportVe
     except UnsupportedError as error:
         raise ElasticsearchException("illegal_argument_exception", str(error)) from None
     except WireError as error:
-        raise ElasticsearchException(
-            "transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}"
-        ) from None
+        raise _malformed(action, error) from None
+
+
+def decode_if_supported(known: KnownAction, action: str, payload: bytes, version: TransportVersion) -> Request | None:
+    """The request's message, or ``None`` where something in it is not done here. Raises like ``decode``."""
+    try:
+        return known.message.decode(payload, version)
+    except UnsupportedError:
+        return None
+    except WireError:
+        return decode(known, action, payload, version)
+
+
+def parent_task(action: str, payload: bytes, version: TransportVersion) -> TaskId:
+    """What every request begins with. Raises ElasticsearchException."""
+    try:
+        return TaskId.read(Reader(payload, version))
+    except WireError as error:
+        raise _malformed(action, error) from None
+
+
+def _malformed(action: str, error: WireError) -> ElasticsearchException:
+    return ElasticsearchException("transport_serialization_exception", f"Failed to deserialize request [{action}]: {error}")

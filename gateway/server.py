@@ -16,15 +16,17 @@ from typing import Any
 import structlog
 import trio
 
-from gateway.backends.memory.backend import MemoryBackend
+from gateway.backends.opening import open_backend
 from gateway.config import Settings, require_interface
 from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
-from gateway.interfaces import OpenInterface, open_interfaces, printable
+from gateway.interfaces import Door, OpenInterface, open_interfaces, printable
 from gateway.node import RELEASE, NodeIdentity
 from gateway.peer import Peer, number_connections
+from gateway.reload import Reloader
 from gateway.sockets import set_keep_alive
-from gateway.tls import expired_certificates, peer_certificate
+from gateway.tls import client_certificate, expired_certificates, peer_certificate
+from gateway.trust_restrictions import UntrustedNameError
 from gateway.workers import supervise
 from protocol.connection import ServerConnection
 from protocol.frames import Limits
@@ -32,12 +34,14 @@ from protocol.versions import V_8_19
 
 log = structlog.get_logger("gateway.server")
 
+
 @dataclass(slots=True)
 class Server:
     """The connections of one process."""
 
     settings: Settings
     dispatcher: Dispatcher
+    reloader: Reloader
     signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     _pumps: dict[int, Pump] = field(default_factory=dict)
     _accepted: int = 0
@@ -54,9 +58,13 @@ class Server:
                     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in each.sockets]
                     serve = partial(trio.serve_listeners, handler_nursery=connections)
                     accepting.start_soon(serve, partial(self._serve, each), listeners)
+                connections.start_soon(self.dispatcher.backend.run)
                 accepting.start_soon(self.dispatcher.watch_roles)
+                accepting.start_soon(self.reloader.watch)
                 await accepting.start(self._wait_for_signal, accepting.cancel_scope)
-                if parent is not None:
+                if parent is None:
+                    await accepting.start(self.reloader.wait_for_hangups)
+                else:
                     accepting.start_soon(self._wait_for_parent, parent, accepting.cancel_scope)
                 if ready is not None:
                     ready()
@@ -83,7 +91,11 @@ class Server:
 
     async def _serve(self, bound: OpenInterface, stream: trio.SocketStream) -> None:
         """One connection from accept to close. A bug in it is logged and ends it, and no other."""
-        address = stream.socket.getpeername()
+        try:
+            address = stream.socket.getpeername()
+        except OSError as error:
+            log.info("connection lost", reason=f"before it was accepted: {error.strerror}", interface=bound.name)
+            return
         peer = Peer(bound.name, address[0], address[1])
         self._accepted += 1
         try:
@@ -106,11 +118,14 @@ class Server:
             log.warning("closing connection", reason=reason, **about)
             self.dispatcher.audit.connection_denied(peer, reason)
             return
+        door = bound.door
+        if not await self._passes_filter(door, peer, about):
+            return
         set_keep_alive(socket_stream)
         stream: trio.abc.Stream = socket_stream
-        if bound.context is not None:
-            tls = trio.SSLStream(socket_stream, bound.context, server_side=True, https_compatible=True)
-            failure = await _shake_hands(tls, limits.handshake_timeout / 1e9)
+        if door.context is not None:
+            tls = trio.SSLStream(socket_stream, door.context, server_side=True, https_compatible=True)
+            failure = await _shake_hands(tls, limits.handshake_timeout / 1e9) or _untrusted(door, tls)
             if failure is not None:
                 log.warning("closing connection", reason=failure, **about)
                 self.dispatcher.audit.connection_denied(peer, failure)
@@ -137,20 +152,35 @@ class Server:
             del self._pumps[peer.connection]
             self.dispatcher.connection_closed(peer)
 
+    async def _passes_filter(self, door: Door, peer: Peer, about: dict[str, Any]) -> bool:
+        """Before anything is read of the client or sent to it."""
+        if door.filter is None:
+            return True
+        rule = await door.filter.decide(peer.address)
+        if rule.allows:
+            self.dispatcher.audit.connection_granted(peer, rule=str(rule))
+            return True
+        reason = f"the IP filter has the rule [{rule}]"
+        log.warning("closing connection", reason=reason, **about)
+        self.dispatcher.audit.connection_denied(peer, reason, rule=str(rule))
+        return False
 
-def serve(settings: Settings, ready_file: Path | None = None) -> None:
-    """Run the gateway that the settings describe. Raises ConfigError where they cannot be carried out, OSError where a port is taken.
 
+def serve(read: Callable[[], Settings], settings: Settings, ready_file: Path | None = None) -> None:
+    """Run the gateway that the settings describe; ``read`` reads them again while it runs.
+
+    Raises ConfigError where they cannot be carried out, OSError where a port is taken.
     ``ready_file`` is written when all interfaces are open: ``{"pid": …, "interfaces": {name: {"host", "port", "addresses"}}}``.
     """
     require_interface(settings)
     for sentence in expired_certificates(settings):
         log.warning("certificate out of date", detail=sentence)
     identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
-    backend = MemoryBackend.load(settings.backend.memory.load, identity)
+    backend = open_backend(settings, identity)
     # What stops the gateway must stop it here, and not one worker after the other.
+    reloader = Reloader(settings, read)
     with Dispatcher.build(settings, identity, backend):
-        opened = open_interfaces(settings)
+        opened = reloader.opened = open_interfaces(settings)
     # What has been loaded stays: a full collection that walks over it would hold up all searches for tens of milliseconds.
     gc.collect()
     gc.freeze()
@@ -162,14 +192,17 @@ def serve(settings: Settings, ready_file: Path | None = None) -> None:
     def work(number: int, parent: int) -> None:
         number_connections(number + 1, settings.workers)
         with Dispatcher.build(settings, identity, backend) as dispatcher:
-            trio.run(Server(settings, dispatcher, (signal.SIGTERM,)).run, opened, None, parent)
+            reloader.verifier = dispatcher.signatures
+            reloader.catch_up()
+            trio.run(Server(settings, dispatcher, reloader, (signal.SIGTERM,)).run, opened, None, parent)
 
     try:
         if settings.workers > 1:
-            supervise(settings.workers, work, ready)
+            supervise(settings.workers, work, ready, reloader.request)
         else:
             with Dispatcher.build(settings, identity, backend) as dispatcher:
-                trio.run(Server(settings, dispatcher).run, opened, ready)
+                reloader.verifier = dispatcher.signatures
+                trio.run(Server(settings, dispatcher, reloader).run, opened, ready)
     finally:
         for each in opened:
             each.close()
@@ -194,6 +227,24 @@ async def _shake_hands(stream: trio.SSLStream[trio.SocketStream], seconds: float
         except (trio.BrokenResourceError, ssl.SSLError) as error:
             return f"TLS handshake failed: {_tls_reason(error)}"
     return "the TLS handshake was not complete in time" if scope.cancelled_caught else None
+
+
+def _untrusted(door: Door, stream: trio.SSLStream[trio.SocketStream]) -> str | None:
+    """Why the client's certificate is not among those to trust, if it is not.
+
+    A Java node looks within the handshake, and sends an alert. Python's TLS has no place to look there, so it is done right after, before
+    anything is read or sent: to the client the connection ends in either case before its first message has an answer.
+    """
+    if door.restrictions is None:
+        return None
+    try:
+        certificate = client_certificate(stream)
+        if certificate is None:
+            return "TLS handshake failed: No certificate presented"
+        door.restrictions.check(certificate)
+    except (UntrustedNameError, ValueError) as error:
+        return f"TLS handshake failed: {error}"
+    return None
 
 
 def _tls_reason(error: BaseException) -> str:

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives import hashes
 
 from certs.files import CertificateError, certificates_to_pem, read_certificates, read_key, same_key
 from gateway.config import ConfigError
-from gateway.configuration.model import Settings, SslSettings
+from gateway.configuration.model import RelaySsl, Settings, SslSettings
 
 REMOTE_CLUSTER_PREFIX = "xpack.security.remote_cluster_server.ssl"
 TRANSPORT_PREFIX = "xpack.security.transport.ssl"
+SIGNING_PREFIX = "cluster.remote.signing"
 
 # The names of Java (and IANA) to those of OpenSSL: the suites of TLS 1.2 that Elasticsearch offers by default.
 _TLS12_SUITES = {
@@ -83,12 +84,23 @@ def transport_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
+def signing_authorities(settings: Settings) -> list[x509.Certificate]:
+    """Whom local clusters may have sign their requests. Raises ConfigError naming the setting and the file."""
+    paths = settings.cluster.remote.signing.certificate_authorities
+    return [certificate for path in paths for certificate in _read(f"{SIGNING_PREFIX}.certificate_authorities", path)]
+
+
+def client_certificate(stream: trio.SSLStream[Any]) -> x509.Certificate | None:
     """The client's certificate, verified by the handshake (which must be done); None where none was asked for."""
     encoded = stream.getpeercert(binary_form=True)
-    if not encoded:
+    return x509.load_der_x509_certificate(encoded) if encoded else None
+
+
+def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
+    """What there is to say of the client's certificate."""
+    certificate = client_certificate(stream)
+    if certificate is None:
         return None
-    certificate = x509.load_der_x509_certificate(encoded)
     return PeerCertificate(
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
@@ -122,6 +134,35 @@ def expired_certificates(settings: Settings, now: datetime | None = None) -> lis
 
 
 def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load_certificate(context, options, prefix)
+    _restrict(context, options, prefix)
+    # Connections last for days, so resumption gains nothing; and a ticket that a client never reads can reset the connection.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    return context
+
+
+def client_context(options: RelaySsl, prefix: str) -> ssl.SSLContext:
+    """For connections that the gateway makes. Raises ConfigError naming the setting and the file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if options.certificate_authorities:
+        for path in options.certificate_authorities:
+            authorities = _read(f"{prefix}.certificate_authorities", path)
+            context.load_verify_locations(cadata=certificates_to_pem(authorities).decode())
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    context.check_hostname = options.verification_mode == "full"
+    if options.verification_mode == "none":
+        context.verify_mode = ssl.CERT_NONE
+    if options.certificate is not None or options.key is not None:
+        _load_certificate(context, options, prefix)
+    _restrict(context, options, prefix)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, options: SslSettings, prefix: str) -> None:
     if options.certificate is None or options.key is None:
         raise ConfigError([f"settings [{prefix}.certificate] and [{prefix}.key] are both required"])
     passphrase = options.key_passphrase.get_secret_value() if options.key_passphrase else None
@@ -135,17 +176,11 @@ def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
     if not same_key(chain[0], key):
         other = f"is not that of the first certificate in [{options.certificate}]"
         raise ConfigError([f"setting [{prefix}.key]: the key in [{options.key}] {other}"])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # The password is a function, so that OpenSSL does not ask for it on the terminal.
         context.load_cert_chain(options.certificate, options.key, password=lambda: passphrase or "")
     except (ssl.SSLError, OSError) as error:
         raise ConfigError([f"settings [{prefix}.certificate] and [{prefix}.key] cannot be used: {error}"]) from error
-    _restrict(context, options, prefix)
-    # Connections last for days, so resumption gains nothing; and a ticket that a client never reads can reset the connection.
-    context.num_tickets = 0
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    return context
 
 
 def _restrict(context: ssl.SSLContext, options: SslSettings, prefix: str) -> None:

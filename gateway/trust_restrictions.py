@@ -51,6 +51,10 @@ class TrustRestrictions:
         except ElasticsearchException as error:
             raise ConfigError([f"{written.where}: setting [{SUBJECT_NAMES}]: {error.reason}"]) from None
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        return self._patterns.patterns
+
     def check(self, certificate: x509.Certificate) -> None:
         """Raises UntrustedNameError."""
         try:
@@ -62,7 +66,7 @@ class TrustRestrictions:
         if not trusted:
             raise UntrustedNameError(
                 f"Certificate for {subject} with fields [{', '.join(self.fields)}] with values [{', '.join(names)}] "
-                f"does not match the trusted names [{', '.join(self._patterns.patterns)}]"
+                f"does not match the trusted names [{', '.join(self.patterns)}]"
             )
 
 

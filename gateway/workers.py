@@ -1,7 +1,8 @@
 """Several processes that serve the same sockets, since one Python process uses one core.
 
 The parent loads, binds and forks, and does no other work: what it has loaded is shared with its children by copy-on-write. A worker
-that dies is replaced. SIGTERM and SIGINT to the parent are handed to the workers; a worker whose parent is gone ends by itself.
+that dies is replaced. SIGTERM and SIGINT to the parent are handed to the workers; a worker whose parent is gone ends by itself. SIGHUP
+to the parent is a request to read settings again, which the workers learn from memory that they share with it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ Work = Callable[[int, int], None]
 """What a worker does, given its number from 0 on and a file descriptor that becomes readable when the parent is gone."""
 
 
-def supervise(count: int, work: Work, ready: Callable[[], None]) -> None:
-    """Run ``count`` workers until a signal has ended them all. ``ready`` is called once, when all have been started."""
+def supervise(count: int, work: Work, ready: Callable[[], None], hang_up: Callable[[], None]) -> None:
+    """Run ``count`` workers until a signal has ended them all. ``ready`` is called once, when all have been started; ``hang_up`` in this
+    process for each SIGHUP."""
     alive_read, alive_write = os.pipe()
     children: dict[int, tuple[int, float]] = {}
     stopping = False
@@ -42,7 +44,7 @@ def supervise(count: int, work: Work, ready: Callable[[], None]) -> None:
 
     def start(number: int) -> None:
         # A signal between fork and the note of the child's id would not reach it.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
         child = os.fork()
         if child == 0:
             os.close(alive_write)
@@ -51,6 +53,7 @@ def supervise(count: int, work: Work, ready: Callable[[], None]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _number, _frame: hang_up())
     try:
         for number in range(count):
             if not stopping:
@@ -79,6 +82,7 @@ def _work_and_exit(work: Work, number: int, alive: int, mask: set[signal.Signals
     try:
         # A terminal sends Ctrl-C to all processes at once; the parent passes it on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         work(number, alive)

@@ -9,7 +9,7 @@ connection may begin with a request as well.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from protocol.compression import Compression
 from protocol.errors import ElasticsearchException, WireError
@@ -83,7 +83,7 @@ class ServerConnection:
                 elif item.header.is_handshake:
                     yield self._handshake(item)
                 else:
-                    yield RequestReceived(item.header, item.payload, item.compression)
+                    yield RequestReceived(item.header, item.payload, item.compression, item.raw)
         except WireError:
             self.state = State.CLOSED
             raise
@@ -96,6 +96,12 @@ class ServerConnection:
             version=request.version,
             payload=payload,
             compression=compression,
+        )
+
+    def forwarded_response(self, request: Header, status: Status, headers: Mapping[str, list[str]], payload: bytes) -> bytes:
+        """The frame that answers a request with what another connection gave: an error or not, compressed or not, as ``status`` says."""
+        return encode_frame(
+            request_id=request.request_id, status=status, version=request.version, payload=payload, response_headers=headers
         )
 
     def error_response(self, request: Header, error: ElasticsearchException) -> bytes:

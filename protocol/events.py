@@ -35,11 +35,12 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived:
-    """A whole request. ``compression`` is how it came, and how its response has to go."""
+    """A whole request. ``compression`` is how it came, and how its response has to go; ``raw`` is the payload as it came."""
 
     header: Header
     payload: bytes
     compression: Compression | None
+    raw: bytes = b""
 
 
 Event = PingReceived | HandshakeReceived | RequestStarted | RequestReceived

@@ -94,6 +94,8 @@ class Frame:
     header: Header
     payload: bytes
     compression: Compression | None = None
+    raw: bytes = b""
+    """The payload as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,13 @@ class FrameDecoder:
             header = self._header
             if len(self._buffer) < header.size:
                 return
-            payload = bytes(memoryview(self._buffer)[self._payload_start : header.size])
+            raw = payload = bytes(memoryview(self._buffer)[self._payload_start : header.size])
             del self._buffer[: header.size]
             self._header = None
             compression = None
             if header.status & Status.COMPRESSED and not self._opaque:
                 compression, payload = decompress_untrusted(payload, self._limits.payload)
-            yield Frame(header, payload, compression)
+            yield Frame(header, payload, compression, raw)
 
     def _message_size_untrusted(self) -> int | None:
         """The frame's size after the prefix, 0 for a ping, None where six bytes are not there yet."""

@@ -22,7 +22,7 @@ from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.grant import Check, Grant
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.privileges import is_index_action
-from gateway.authorization.roles import Role
+from gateway.authorization.roles import Resource, Role
 from gateway.authorization.system import check_system
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
@@ -151,6 +151,34 @@ def authorize(
     if is_index_action(action) and not is_cluster_action(action):
         return authorize_indices(role, action, names, options or IndicesOptions(), metadata or ClusterMetadata(), clock=clock)
     return authorize_cluster(role, action)
+
+
+def authorize_unresolved(role: Role, action: str, names: Sequence[str] | None, options: IndicesOptions) -> Grant:
+    """An index request that another cluster resolves and authorizes by the same descriptor sets: refuses what is certain without
+    knowing the names there. ``names``: ``None`` where they are not known. Raises Denied (403)."""
+    checks = _before(role, action)
+    if not is_index_action(action):
+        raise denials.action_denied(role, action, checks=checks)
+    allowed = _system(role, action) if role.system else role.check_action(action)
+    checks = (*checks, allowed)
+    explicit = [name for name in names or () if _is_explicit(name)]
+    if not allowed.allowed:
+        context = denials.on_indices(explicit) if explicit else ""
+        raise denials.action_denied(role, action, names=names or expressions.NO_INDICES, context=context, checks=checks)
+    if role.system or options.ignore_unavailable:
+        return Grant(action, checks=checks)
+    per_name = tuple(role.check_index(action, Resource(name)) for name in explicit)
+    denied = [name for name, check in zip(explicit, per_name, strict=True) if not check.allowed]
+    if denied:
+        raise denials.action_denied(
+            role, action, names=names or (), context=denials.on_indices(denied), checks=(*checks, *per_name)
+        )
+    return Grant(action, checks=(*checks, *per_name))
+
+
+def _is_explicit(name: str) -> bool:
+    """A name that stands for itself on any cluster, and which only its own privileges cover: not an index of a data stream."""
+    return bool(name) and not name.startswith(("<", "-", ".ds-", ".fs-", "_all")) and not set(name) & set("*?:")
 
 
 def _before(role: Role, action: str) -> tuple[Check, ...]:

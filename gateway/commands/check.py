@@ -14,7 +14,8 @@ from gateway.authorization.role_files import RoleStore
 from gateway.commands.common import config_option, settings_from
 from gateway.config import ConfigError, Interface, Settings, remote_cluster_interface, require_interface, transport_interface
 from gateway.configuration.model import SslSettings
-from gateway.tls import expired_certificates, remote_cluster_server_context, transport_context
+from gateway.interfaces import trust_restrictions
+from gateway.tls import expired_certificates, remote_cluster_server_context, signing_authorities, transport_context
 
 
 @click.command()
@@ -41,6 +42,11 @@ def _lines(settings: Settings) -> Iterator[str]:
         transport_context(settings)
         authorities = ", ".join(map(str, settings.transport_ssl.certificate_authorities))
         yield f"certificates on {_address(transport_interface(settings))}, {_certificate(settings.transport_ssl)}, clients of {authorities}"
+        restrictions = trust_restrictions(settings)
+        if restrictions is not None:
+            yield f"of those clients the ones whose {' or '.join(restrictions.fields)} is among [{', '.join(restrictions.patterns)}]"
+    if signers := signing_authorities(settings):
+        yield f"signed requests of {len(signers)} certificate authorities"
     roles = settings.path.roles
     if roles.exists():
         yield f"roles: {roles}, {len(RoleStore.load(roles).names())} with the reserved ones"

@@ -33,6 +33,6 @@ def run_gateway(config: Path, ready_file: Path | None) -> None:
     from gateway.server import serve as run
 
     try:
-        run(settings, ready_file)
+        run(lambda: settings_from(config), settings, ready_file)
     except LoadError as error:
         raise ConfigError([f"setting [backend.memory.load]: {error}"]) from error

@@ -58,10 +58,10 @@ def _host(text: str) -> str:
 
 
 def _backend_type(text: str) -> str:
-    if text in ("http", "relay", "socket"):
-        raise ValueError(f"[{text}] is not available yet; allowed are [memory]")
-    if text != "memory":
-        raise ValueError(f"[{text}] is not a backend; allowed are [memory] ([http, relay, socket] are not available yet)")
+    if text in ("http", "socket"):
+        raise ValueError(f"[{text}] is not available yet; allowed are [memory, relay]")
+    if text not in ("memory", "relay"):
+        raise ValueError(f"[{text}] is not a backend; allowed are [memory, relay] ([http, socket] are not available yet)")
     return text
 
 
@@ -327,8 +327,37 @@ class MemorySettings(Group):
     """Files (NAME.index.json, *.ndjson, *.ndjson.gz) and folders of them, in this order."""
 
 
+class RelaySsl(SslSettings):
+    """Towards the upstream. ``certificate`` is the gateway's own, for the certificate model."""
+
+    certificate_authorities: list[FilePath] = []
+    """Whom to trust; the system's authorities when empty."""
+    verification_mode: Annotated[str, _one_of("full", "certificate", "none")] = "full"
+
+
+class RelaySettings(Group):
+    """The upstream cluster, and how it is reached."""
+
+    mode: Annotated[str, _one_of("api_key", "certificate")] = "api_key"
+    addresses: list[Text] = []
+    """host:port of its remote cluster ports (9443), or of its transport ports (9300)."""
+    credentials: SecretStr | None = None
+    """The gateway's own cross-cluster API key there, encoded."""
+    credentials_file: FilePath | None = None
+    server_name: Text | None = None
+    """The name to ask for and to verify, when it is not that of the address."""
+    ssl: RelaySsl = Field(default_factory=RelaySsl)
+    connections: Count = 6
+    """Kept open to each address."""
+    max_connection_age: Duration = 3600 * 10**9
+    """After which a connection is replaced, so that load spreads to nodes that have come since."""
+    require_decoded: Boolean = False
+    """Refuse requests whose index names cannot be decoded here, and which the upstream alone would judge."""
+
+
 class BackendSettings(Group):
     type: Annotated[str, AfterValidator(_backend_type)] = "memory"
+    relay: RelaySettings = Field(default_factory=RelaySettings)
     memory: MemorySettings = Field(default_factory=MemorySettings)
 
 

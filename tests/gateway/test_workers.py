@@ -64,9 +64,14 @@ def test_connections_are_numbered_once_whoever_serves_them(setting: Setting) -> 
     finally:
         for client in clients:
             client.socket.close()
-    lines = [json.loads(line) for line in setting.gateway.log.read_text().splitlines()]
-    numbers = [line["rcgateway.connection"] for line in lines if line["message"] == "connected"]
-    assert len(set(numbers)) == len(numbers) == 12
+
+    def numbers() -> list[int]:
+        lines = [json.loads(line) for line in setting.gateway.log.read_text().splitlines()]
+        return [line["rcgateway.connection"] for line in lines if line["message"] == "connected"]
+
+    # A client has its answer before the log has the line.
+    eventually(lambda: len(numbers()) == 12)
+    assert len(set(numbers())) == 12
 
 
 def test_a_worker_that_dies_is_replaced(setting: Setting) -> None:

@@ -74,6 +74,14 @@ class MemoryBackend:
             MemoryCluster(indices.values(), name=identity.cluster_name, uuid=identity.cluster_uuid, node_id=identity.node_id)
         )
 
+    passes_on = False
+
+    async def run(self) -> None:
+        """Nothing goes on in the background."""
+
+    def connection_closed(self, connection: int) -> None:
+        """Nothing is kept of a connection."""
+
     async def cluster(self) -> ClusterDescription:
         return ClusterDescription(self._cluster.name, self._cluster.uuid, RELEASE, nodes=1)
 

@@ -47,7 +47,7 @@ class RelayBackend:
         """The client's connection is gone, and its link is free for others."""
         link = self._bound.pop(connection, None)
         if link is not None:
-            link.clients -= 1
+            link.release()
 
     async def execute(self, call: Call) -> Forwarded:
         sender = call.sender
@@ -72,7 +72,7 @@ class RelayBackend:
         if link is None or link.closed:
             self.connection_closed(connection)
             link = self._bound[connection] = self._upstream.choose()
-            link.clients += 1
+            link.bind()
         return link
 
     async def _cancel(self, link: Link, parent: TaskId, request_id: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from gateway.authorization.cluster_privileges import is_cluster_action
-from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES, RoleDescriptor
+from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES
 from gateway.authorization.roles import DescriptorSet, Role
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header
@@ -32,6 +32,7 @@ from protocol.security import (
     SubjectInfo,
     User,
 )
+from protocol.values import BytesReference
 
 PASSED_ON: Final = ("_xpack_audit_request_id", "X-Opaque-Id", "traceparent", "tracestate", "trace.id", "X-elastic-product-origin")
 """Headers that say nothing of rights."""
@@ -88,11 +89,9 @@ class UpstreamHeaders:
         return {CREDENTIALS_HEADER: f"ApiKey {self._credentials}", SUBJECT_INFO_HEADER: info.encode()}
 
     def _of_certificate(self, role: Role, action: str) -> dict[str, str]:
-        if is_cluster_action(action):
-            # Decided here; what the upstream is told allows this one action.
-            sets = [{"gateway": {"cluster": [action]}}]
-        else:
-            sets = [_whole(one) for one in role.sets]
+        # A cluster action is decided here; what the upstream is told allows this one alone.
+        one_action: list[dict[str, Any]] = [{"gateway": {"cluster": [action]}}]
+        sets = one_action if is_cluster_action(action) else [_whole(one) for one in role.sets]
         if not 0 < len(sets) <= 2:
             raise _not_enforceable(role, action, f"it is bound by [{len(sets)}] sets of role descriptors, and two can be sent")
         own, limit = json.dumps(sets[0]).encode(), json.dumps(sets[-1]).encode()
@@ -107,8 +106,8 @@ class UpstreamHeaders:
                 API_KEY_NAME: "remote-cluster-gateway",
                 API_KEY_CREATOR_REALM_NAME: subject.authentication.authenticated_by.name,
                 API_KEY_CREATOR_REALM_TYPE: subject.authentication.authenticated_by.type,
-                API_KEY_ROLE_DESCRIPTORS: own,
-                API_KEY_LIMITED_BY_ROLE_DESCRIPTORS: limit,
+                API_KEY_ROLE_DESCRIPTORS: BytesReference(own),
+                API_KEY_LIMITED_BY_ROLE_DESCRIPTORS: BytesReference(limit),
             },
         )
         return {AUTHENTICATION_HEADER: authentication.encode()}

@@ -64,8 +64,27 @@ class Link:
         self._machine = machine
         self._send_lock = trio.Lock()
         self._waiting: dict[int, _Waiting] = {}
-        self.clients = 0
+        self._clients = 0
+        self._unused = trio.Event()
+
+    @property
+    def clients(self) -> int:
         """Connections of clients that are bound to this link."""
+        return self._clients
+
+    def bind(self) -> None:
+        self._clients += 1
+
+    def release(self) -> None:
+        self._clients -= 1
+        if not self._clients:
+            self._unused.set()
+
+    async def unused(self) -> None:
+        """Returns when no client is bound to the link."""
+        while self._clients and not self.closed:
+            self._unused = trio.Event()
+            await self._unused.wait()
 
     @property
     def busy(self) -> int:
@@ -127,6 +146,7 @@ class Link:
 
     async def close(self) -> None:
         self.closed = True
+        self._unused.set()
         with trio.move_on_after(1, shield=True):
             await trio.aclose_forcefully(self._stream)
 

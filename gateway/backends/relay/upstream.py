@@ -96,8 +96,7 @@ class Upstream:
                 await trio.sleep(self.max_age * random.uniform(0.9, 1.1))  # noqa: S311
             finally:
                 self._open.remove(link)
-            while (link.clients or link.busy) and not link.closed:
-                await trio.sleep(1)
+            await link.unused()
             nursery.cancel_scope.cancel()
 
     async def _read(self, link: Link, scope: trio.CancelScope) -> None:

@@ -129,7 +129,7 @@ async def test_a_denied_request(gateway: Audited) -> None:
 
 
 async def test_a_missing_index(gateway: Audited) -> None:
-    """A name that may be read is allowed, there or not; a wildcard that must match something and does not is denied: so in Elasticsearch."""
+    """A name that may be read is allowed, there or not; a wildcard that must match something and does not is denied."""
     headers = by_key(gateway.key())
     await gateway.ask(headers, "logs-nowhere")
     event = only(gateway)

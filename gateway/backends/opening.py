@@ -1,0 +1,16 @@
+"""The backend that the settings name."""
+
+from __future__ import annotations
+
+from gateway.backends import Backend
+from gateway.backends.memory.backend import MemoryBackend
+from gateway.backends.relay.opening import open_relay
+from gateway.configuration.model import Settings
+from gateway.node import NodeIdentity
+
+
+def open_backend(settings: Settings, identity: NodeIdentity) -> Backend:
+    """Raises ConfigError and LoadError where it cannot be had."""
+    if settings.backend.type == "relay":
+        return open_relay(settings.backend.relay, settings.limits)
+    return MemoryBackend.load(settings.backend.memory.load, identity)

@@ -1,0 +1,176 @@
+"""What is read again while the gateway runs, for the connections after: open ones stay.
+
+Certificates, authorities and trust restrictions are read again when their files change; ``gateway.yml`` on SIGHUP. Of that, TLS, IP
+filters and signing take effect at once (``merged``), and all else with the next start. What cannot be used is told of, and what was
+before stays in force, as where Elasticsearch watches files.
+"""
+
+from __future__ import annotations
+
+import mmap
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import structlog
+import trio
+
+from gateway.authentication.signatures import SignatureVerifier
+from gateway.config import ConfigError, Settings
+from gateway.configuration.model import setting_fields
+from gateway.interfaces import OpenInterface
+from gateway.tls import signing_authorities
+
+log = structlog.get_logger("gateway.reload")
+
+POLL_SECONDS = 1.0
+"""How soon a changed file is noticed. Elasticsearch's resource watcher looks every five seconds."""
+
+Stamp = tuple[int, int, int] | None
+
+
+class Requests:
+    """Counts how often ``gateway.yml`` was to be read again. The count is in memory that forked workers share, so that a worker
+    that was about to start sees it too, which would miss a signal."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 8)
+
+    @property
+    def count(self) -> int:
+        return int.from_bytes(self._memory[:])
+
+    def add(self) -> None:
+        """Only the first process calls this."""
+        self._memory[:] = (self.count + 1).to_bytes(8)
+
+
+@dataclass(slots=True)
+class Reloader:
+    """Keeps the interfaces of a process as the files say. ``settings`` are those in force, and ``read`` reads them anew.
+
+    Made before the interfaces are opened, so that no change of a file in between is missed."""
+
+    settings: Settings
+    read: Callable[[], Settings]
+    requests: Requests = field(default_factory=Requests)
+    opened: Sequence[OpenInterface] = ()
+    verifier: SignatureVerifier = field(default_factory=SignatureVerifier)
+    _seen: dict[Path, Stamp] = field(init=False)
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._seen = stamps(self.settings)
+
+    def request(self) -> None:
+        """Have all processes read ``gateway.yml`` again, if it can be used."""
+        try:
+            self.read()
+        except ConfigError as error:
+            log.error("settings not reloaded", problems=error.problems)
+        else:
+            self.requests.add()
+
+    def catch_up(self) -> bool:
+        """Take over what has changed since the last look; whether anything has.
+
+        Raises ConfigError where it cannot be used. A process that has just been forked must end then: what it has of its parent may be
+        what no longer holds.
+        """
+        count, seen = self.requests.count, stamps(self.settings)
+        if count == self._count and seen == self._seen:
+            return False
+        reread, self._count, self._seen = count != self._count, count, seen
+        read = self.read() if reread else self.settings
+        settings = merged(self.settings, read)
+        seen = stamps(settings)
+        self._apply(settings)
+        self._seen = seen
+        later = [name for name, _ in setting_fields() if _value(settings, name) != _value(read, name)]
+        if later:
+            log.warning("settings that take effect with the next start only", settings=later)
+        return True
+
+    def refresh(self) -> None:
+        """Take over what has changed since the last look, or else log why not."""
+        try:
+            if self.catch_up():
+                log.info("reloaded", interfaces=[each.name for each in self.opened])
+        except ConfigError as error:
+            log.error("not reloaded, what was before stays in force", problems=error.problems)
+
+    async def watch(self) -> None:
+        """Look for changes for ever."""
+        while True:
+            await trio.sleep(POLL_SECONDS)
+            self.refresh()
+
+    async def wait_for_hangups(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take SIGHUP for a request, in the first process."""
+        with trio.open_signal_receiver(signal.SIGHUP) as signals:
+            task_status.started()
+            async for _ in signals:
+                self.request()
+                self.refresh()
+
+    def _apply(self, settings: Settings) -> None:
+        """All or nothing. Raises ConfigError."""
+        doors = [each.door_of(settings) for each in self.opened]
+        authorities = signing_authorities(settings)
+        for each, door in zip(self.opened, doors, strict=True):
+            each.door = door
+        self.verifier.trust(authorities)
+        self.settings = settings
+
+
+def merged(old: Settings, new: Settings) -> Settings:
+    """The old settings with those of the new that are read again."""
+    security, before = new.xpack.security, old.xpack.security
+
+    def as_before(now: Any, then: Any) -> Any:
+        return now.model_copy(update={"enabled": then.enabled})
+
+    server = as_before(security.remote_cluster_server.ssl, before.remote_cluster_server.ssl)
+    transport = as_before(security.transport.ssl, before.transport.ssl)
+    renewed = before.model_copy(
+        update={
+            "remote_cluster_server": security.remote_cluster_server.model_copy(update={"ssl": server}),
+            "transport": security.transport.model_copy(update={"ssl": transport}),
+            "remote_cluster": security.remote_cluster,
+            "filter": security.filter,
+        }
+    )
+    return old.model_copy(
+        update={
+            "xpack": old.xpack.model_copy(update={"security": renewed}),
+            "cluster": old.cluster.model_copy(update={"remote": new.cluster.remote}),
+        }
+    )
+
+
+def stamps(settings: Settings) -> dict[Path, Stamp]:
+    """The files that are read again, with what changes when they do."""
+    server, transport = settings.remote_cluster_ssl, settings.transport_ssl
+    paths: list[Path | None] = []
+    if settings.remote_cluster_server.enabled and server.enabled:
+        paths += [server.certificate, server.key]
+    if transport.enabled:
+        paths += [transport.certificate, transport.key, transport.trust_restrictions.path, *transport.certificate_authorities]
+    paths += settings.cluster.remote.signing.certificate_authorities
+    return {path: stamp(path) for path in paths if path is not None}
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes when a file does; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _value(settings: Settings, name: str) -> Any:
+    return reduce(getattr, name.split("."), settings)
