@@ -10,7 +10,6 @@ from protocol.errors import ElasticsearchException
 from protocol.exceptions.rest import rest_error
 from protocol.messages.search_request import SEARCH, SearchRequest
 from protocol.messages.search_response import SearchResponse
-from protocol.messages.suggestions import TermSuggestion
 from protocol.versions import V_8_19
 from tests.gateway.backends.memory.recorded import rest, same
 from tests.gateway.backends.memory.terms_cases import answer, cases, name_of, refusal, without_uuids
@@ -27,8 +26,6 @@ def ask(case: dict[str, Any]) -> tuple[int, Any]:
         shown["_shards"]["failures"] = [
             {"shard": 0, "index": failure.index, "reason": _reason(failure.cause)} for failure in response.failures
         ]
-    if response.suggest is not None:
-        shown["suggest"] = {one.name: _entries(one) for one in response.suggest}
     return 200, without_uuids(shown)
 
 
@@ -37,19 +34,6 @@ def _reason(cause: ElasticsearchException | None) -> Any:
     body = rest_error(cause)["error"]
     body.pop("root_cause")
     return body
-
-
-def _entries(suggestion: Any) -> list[dict[str, Any]]:
-    assert isinstance(suggestion, TermSuggestion)
-    return [
-        {
-            "text": entry.text,
-            "offset": entry.offset,
-            "length": entry.length,
-            "options": [{"text": option.text, "score": option.score, "freq": option.freq} for option in entry.options],
-        }
-        for entry in suggestion.entries
-    ]
 
 
 @pytest.mark.parametrize("case", cases("suggest"), ids=name_of)
