@@ -53,7 +53,9 @@ def filtering(filters: tuple[dict[str, Any], ...]) -> list[str]:
 
 
 def ask(case: Mapping[str, Any]) -> dict[str, Any]:
-    chosen = dict.fromkeys(("allow_no_indices", "expand_open", "forbid_closed_indices", "ignore_throttled", "allow_selectors"), False)
+    chosen = dict.fromkeys(
+        ("allow_no_indices", "expand_open", "forbid_closed_indices", "ignore_throttled", "allow_selectors"), False
+    )
     options = IndicesOptions(**(chosen | dict.fromkeys(case["options"], True)))
     # What stands for nothing comes from authorization as no name at all.
     names = [] if case["names"] == ["*", "-*"] else case["names"]
