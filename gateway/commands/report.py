@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def migration(files: tuple[Path, ...], patterns: tuple[str, ...], alias: str, as
 def _lines(files: tuple[Path, ...]) -> Iterator[str]:
     for path in files or (Path("-"),):
         if str(path) == "-":
-            yield from click.get_text_stream("stdin", errors="replace")
+            yield from (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
         else:
             yield from lines_of(path)
 
