@@ -17,6 +17,7 @@ from gateway.commands.check import check
 from gateway.commands.demo import demo
 from gateway.commands.explain import explain
 from gateway.commands.keys import keys
+from gateway.commands.report import report
 from gateway.commands.roles import roles
 from gateway.commands.serve import serve
 from gateway.config import ConfigError
@@ -31,7 +32,7 @@ def cli() -> None:
     """A daemon that is a remote cluster to any Elasticsearch cluster."""
 
 
-for _command in (serve, keys, certs, check, roles, explain, demo):
+for _command in (serve, keys, certs, check, roles, explain, report, demo):
     cli.add_command(_command)
 
 

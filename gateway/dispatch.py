@@ -76,7 +76,7 @@ class Dispatcher:
         with ExitStack() as closing:
             keys = closing.enter_context(ApiKeyStore(settings.path.data))
             signatures = SignatureVerifier(signing_authorities(settings))
-            roles = RoleStore.load(settings.path.roles)
+            roles = _load_roles(settings.path.roles)
             tasks = TaskRegistry()
             audit = Audit.build(settings)
             closing.callback(audit.close)
@@ -114,7 +114,7 @@ class Dispatcher:
                 continue
             seen = stamp
             try:
-                self.roles = RoleStore.load(path)
+                self.roles = _load_roles(path)
             except RoleFileError as error:
                 log.error("roles not reloaded", file=str(path), problems=error.problems)
                 continue
@@ -251,6 +251,14 @@ class Dispatcher:
         if refused is not None and refused[0] is request.header:
             del self._refused[peer.connection]  # it is told of here, by the answer that the client gets
         self.audit.request(request, peer, progress, error, duration)
+
+
+def _load_roles(path: Path) -> RoleStore:
+    """Raises RoleFileError."""
+    roles = RoleStore.load(path)
+    if roles.problems:
+        log.error("bad roles", file=str(path), problems=list(roles.problems))
+    return roles
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -16,11 +16,13 @@ from typing import Any
 from gateway.authentication.subjects import Subject
 from gateway.authorization.authorize import authorize
 from gateway.authorization.descriptors import FieldSecurity
+from gateway.authorization.expressions import as_resource
 from gateway.authorization.grant import Check, Denied, Rule
-from gateway.authorization.index_access import EVERYTHING, IndexAccess
+from gateway.authorization.index_access import EVERYTHING, UNRESTRICTED, AccessRules, IndexAccess
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import RoleSource, build_role
+from gateway.requests import ACTIONS
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import status_of
 from protocol.messages.options import IndicesOptions
@@ -29,13 +31,16 @@ DocumentRules = tuple[tuple[Mapping[str, Any], ...], ...]
 """A document must match one query of each tuple."""
 FieldRules = tuple[tuple[FieldSecurity, ...], ...]
 """A field must be shown by one rule of each tuple."""
+Granting = tuple[tuple[Rule, AccessRules], ...]
+"""All lines of a descriptor set that grant something, and what each of them shows."""
 
 
 @dataclass(frozen=True)
 class Explanation:
     """``requested``: the index expressions as they came. ``names``: what they stand for, once those that may not be seen are gone, and
     ``indices`` the concrete indices behind them; both ``None`` for a request that is not bound to indices or is denied. ``checks``: the
-    rules that were looked at, name by name. ``access``: what is seen of those indices that are not shown whole.
+    rules that were looked at, name by name. ``granting``: all that grant each of the names, by descriptor set as in its check. ``access``:
+    what is seen of those indices that are not shown whole.
     """
 
     action: str
@@ -45,11 +50,17 @@ class Explanation:
     names: tuple[str, ...] | None = None
     indices: tuple[str, ...] | None = None
     checks: tuple[Check, ...] = ()
+    granting: Mapping[str, tuple[Granting, ...]] = field(default_factory=dict)
     access: Mapping[str, IndexAccess] = field(default_factory=dict)
 
     @property
     def allowed(self) -> bool:
         return self.error is None
+
+    @property
+    def offered(self) -> bool:
+        """Whether the gateway has a handler for the action: without one the client is told so, whatever is allowed."""
+        return self.action in ACTIONS
 
     @property
     def denied_by(self) -> tuple[str, ...]:
@@ -77,7 +88,12 @@ class Explanation:
         """See docs/explain.md."""
         authentication = self.subject.authentication
         key = self.subject.key
-        body: dict[str, Any] = {"allowed": self.allowed, "action": self.action, "user": self.subject.principal}
+        body: dict[str, Any] = {
+            "allowed": self.allowed,
+            "action": self.action,
+            "offered": self.offered,
+            "user": self.subject.principal,
+        }
         if authentication.authenticating_user is not None:
             body["authenticated_by"] = authentication.authenticating_user.username
         if key is not None:
@@ -87,7 +103,7 @@ class Explanation:
             body["error"] = _error_json(self.error)
             body["denied_by"] = list(self.denied_by)
         body["names"] = None if self.names is None else list(self.names)
-        body["checks"] = [_check_json(check) for check in self.checks]
+        body["checks"] = [self._check_json(check) for check in self.checks]
         body["indices"] = None if self.indices is None else {index: self._index_json(index) for index in self.indices}
         return body
 
@@ -109,10 +125,23 @@ class Explanation:
             body["error"] = _error_json(access.problem)
         return body
 
+    def _check_json(self, check: Check) -> dict[str, Any]:
+        sets = [
+            {"origin": origin, "rules": [_rule_json(rule, shows) for rule, shows in granting]}
+            for origin, granting in zip(check.origins, self._granting(check), strict=True)
+        ]
+        return {"name": check.name, "allowed": check.allowed, "sets": sets}
+
+    def _granting(self, check: Check) -> Sequence[Granting]:
+        found = None if check.name is None else self.granting.get(check.name)
+        return found or [() if rule is None else ((rule, UNRESTRICTED),) for rule in check.rules]
+
     def _lines(self) -> Iterator[str]:
         on = f" on [{', '.join(self.requested)}]" if self.requested else ""
         yield f"{'allowed' if self.allowed else 'denied'}: {self.action}{on}"
         yield f"  for {_who(self.subject)}"
+        if not self.offered:
+            yield "  but this gateway does not have the action: the client gets an action_not_found_transport_exception"
         if self.error is not None:
             yield ""
             yield "the client gets"
@@ -126,7 +155,10 @@ class Explanation:
             yield "by these rules"
             for check in self.checks:
                 yield f"  {self.action if check.name is None else check.name}: {'allowed' if check.allowed else 'denied'}"
-                yield from (f"    {line}" for line in check.explain())
+                for origin, granting in zip(check.origins, self._granting(check), strict=True):
+                    yield from (f"    {rule}{_within(shows)}" for rule, shows in granting)
+                    if not granting:
+                        yield f"    {origin}: nothing grants it"
         if self.indices is not None:
             yield ""
             yield "what is seen" if self.indices else "no index is left, so nothing is seen"
@@ -149,6 +181,7 @@ def explain(role: Role, action: str, names: Sequence[str], options: IndicesOptio
         names=grant.names,
         indices=None if grant.indices is None else tuple(sorted(grant.indices)),
         checks=grant.checks,
+        granting=_granting(role, action, grant.names or (), metadata),
         access=grant.access,
     )
 
@@ -162,6 +195,19 @@ def explain_subject(
     except ElasticsearchException as error:
         return Explanation(action, subject, tuple(names), error)
     return explain(role, action, names, options, metadata)
+
+
+def _granting(role: Role, action: str, names: Sequence[str], metadata: ClusterMetadata) -> dict[str, tuple[Granting, ...]]:
+    """What a check leaves out, which stops at the first line: a further one may show more."""
+    if role.system:
+        return {}
+    resources = [as_resource(name, metadata) for name in names]
+    return {
+        resource.expression: tuple(
+            tuple((rule, group.shows) for rule, group in one.index_rules(action, resource)) for one in role.sets
+        )
+        for resource in resources
+    }
 
 
 def _field_rules(access: IndexAccess) -> FieldRules | None:
@@ -186,19 +232,19 @@ def _error_json(error: ElasticsearchException) -> dict[str, Any]:
     return body
 
 
-def _check_json(check: Check) -> dict[str, Any]:
+def _rule_json(rule: Rule, shows: AccessRules) -> dict[str, Any]:
     return {
-        "name": check.name,
-        "allowed": check.allowed,
-        "sets": [
-            {"origin": origin, "rule": None if rule is None else _rule_json(rule)}
-            for origin, rule in zip(check.origins, check.rules, strict=True)
-        ],
+        "descriptor": rule.descriptor,
+        "privilege": rule.privilege,
+        "pattern": rule.pattern,
+        "document_rules": shows.queries is not None,
+        "field_rules": shows.fields is not None,
     }
 
 
-def _rule_json(rule: Rule) -> dict[str, Any]:
-    return {"descriptor": rule.descriptor, "privilege": rule.privilege, "pattern": rule.pattern}
+def _within(shows: AccessRules) -> str:
+    restricted = [what for what, rules in (("documents", shows.queries), ("fields", shows.fields)) if rules is not None]
+    return f", within its {' and '.join(restricted)}" if restricted else ""
 
 
 def _who(subject: Subject) -> str:

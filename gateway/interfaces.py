@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT
-from gateway.config import Interface, Settings, remote_cluster_interface, transport_interface
+from gateway.config import ConfigError, Interface, Settings, remote_cluster_interface, transport_interface
 from gateway.ip_filter import IpFilter, Rule, bound_rule
 from gateway.tls import remote_cluster_server_context, transport_context
 from gateway.trust_restrictions import TrustRestrictions
@@ -47,10 +48,22 @@ class OpenInterface:
     def addresses(self) -> list[str]:
         return [printable(each.getsockname()) for each in self.sockets]
 
-    def door_of(self, settings: Settings) -> Door:
-        """The door that these settings describe. Raises ConfigError."""
-        door = _door(self.name, settings)
-        return replace(door, filter=_filter(self.name, settings, [each.getsockname()[0] for each in self.sockets]))
+    def rebuild(self, settings: Settings) -> list[str]:
+        """Make the door what these settings describe. Each part of it that cannot be made stays as it is; why is in the answer."""
+        problems: list[str] = []
+        for part, build in self._parts(settings).items():
+            try:
+                self.door = replace(self.door, **{part: build()})
+            except ConfigError as error:
+                problems += error.problems
+        return problems
+
+    def _parts(self, settings: Settings) -> dict[str, Callable[[], Any]]:
+        bound = [each.getsockname()[0] for each in self.sockets]
+        parts: dict[str, Callable[[], Any]] = {"filter": lambda: _filter(self.name, settings, bound)}
+        if self.name == REMOTE_CLUSTER:
+            return parts | {"context": lambda: remote_cluster_server_context(settings)}
+        return parts | {"context": lambda: transport_context(settings), "restrictions": lambda: trust_restrictions(settings)}
 
     def close(self) -> None:
         for each in self.sockets:
@@ -67,7 +80,8 @@ def open_interfaces(settings: Settings) -> list[OpenInterface]:
     try:
         for each in opened:
             _bind(each)
-            each.door = each.door_of(settings)
+            bound = [address.getsockname()[0] for address in each.sockets]
+            each.door = replace(each.door, filter=_filter(each.name, settings, bound))
     except OSError:
         for each in opened:
             each.close()

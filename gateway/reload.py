@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import mmap
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import trio
 
 from gateway.authentication.signatures import SignatureVerifier
 from gateway.config import ConfigError, Settings
-from gateway.configuration.model import setting_fields
+from gateway.configuration.model import Group
 from gateway.interfaces import OpenInterface
 from gateway.tls import signing_authorities
 
@@ -86,12 +85,10 @@ class Reloader:
         reread, self._count, self._seen = count != self._count, count, seen
         read = self.read() if reread else self.settings
         settings = merged(self.settings, read)
-        seen = stamps(settings)
-        self._apply(settings)
-        self._seen = seen
-        later = [name for name, _ in setting_fields() if _value(settings, name) != _value(read, name)]
-        if later:
+        self._seen = stamps(settings)
+        if later := list(_differences(settings, read)):
             log.warning("settings that take effect with the next start only", settings=later)
+        self._apply(settings)
         return True
 
     def refresh(self) -> None:
@@ -100,7 +97,9 @@ class Reloader:
             if self.catch_up():
                 log.info("reloaded", interfaces=[each.name for each in self.opened])
         except ConfigError as error:
-            log.error("not reloaded, what was before stays in force", problems=error.problems)
+            log.error("not all reloaded, what was before stays in force", problems=error.problems)
+        except Exception:
+            log.exception("not reloaded, what was before stays in force")
 
     async def watch(self) -> None:
         """Look for changes for ever."""
@@ -117,13 +116,15 @@ class Reloader:
                 self.refresh()
 
     def _apply(self, settings: Settings) -> None:
-        """All or nothing. Raises ConfigError."""
-        doors = [each.door_of(settings) for each in self.opened]
-        authorities = signing_authorities(settings)
-        for each, door in zip(self.opened, doors, strict=True):
-            each.door = door
-        self.verifier.trust(authorities)
+        """What cannot be used leaves only its own part as it was. Raises ConfigError at the end."""
         self.settings = settings
+        problems = [problem for each in self.opened for problem in each.rebuild(settings)]
+        try:
+            self.verifier.trust(signing_authorities(settings))
+        except ConfigError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigError(problems)
 
 
 def merged(old: Settings, new: Settings) -> Settings:
@@ -172,5 +173,11 @@ def stamp(path: Path) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _value(settings: Settings, name: str) -> Any:
-    return reduce(getattr, name.split("."), settings)
+def _differences(some: Group, other: Group, prefix: str = "") -> Iterator[str]:
+    """The names of the settings that differ."""
+    for name in type(some).model_fields:
+        value, another = getattr(some, name), getattr(other, name)
+        if isinstance(value, Group):
+            yield from _differences(value, another, f"{prefix}{name}.")
+        elif value != another:
+            yield prefix + name

@@ -19,6 +19,7 @@ from gateway.configuration.model import COMMON_NAME_FIELD, DNS_NAME_FIELD
 from gateway.configuration.source import ConfigError, read_file, split_list
 from protocol.errors import ElasticsearchException
 
+SETTING = "xpack.security.transport.ssl.trust_restrictions.path"
 SUBJECT_NAMES = "trust.subject_name"
 
 _COMMON_NAME = "2.5.4.3"
@@ -42,6 +43,13 @@ class TrustRestrictions:
     @classmethod
     def load(cls, path: Path, fields: Sequence[str]) -> TrustRestrictions:
         """Raises ConfigError, also where the file does not say which names are trusted."""
+        try:
+            return cls._read(path, fields)
+        except ConfigError as error:
+            raise ConfigError([f"setting [{SETTING}]: {problem}" for problem in error.problems]) from None
+
+    @classmethod
+    def _read(cls, path: Path, fields: Sequence[str]) -> TrustRestrictions:
         written = read_file(path, {}).get(SUBJECT_NAMES)
         if written is None:
             raise ConfigError([f"{path}: has no [{SUBJECT_NAMES}], the names to trust"])
@@ -49,7 +57,7 @@ class TrustRestrictions:
         try:
             return cls(patterns, fields)
         except ElasticsearchException as error:
-            raise ConfigError([f"{written.where}: setting [{SUBJECT_NAMES}]: {error.reason}"]) from None
+            raise ConfigError([f"{written.where}: [{SUBJECT_NAMES}]: {error.reason}"]) from None
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -78,10 +78,16 @@ def cross_cluster_subject(info: SubjectInfo, key: CrossClusterKey) -> Subject:
 
 
 def certificate_subject(authentication: Authentication | None, action: str, certificate: str | None = None) -> Subject:
-    """Certificate mode. ``None``: the request has no authentication header. Raises a 401 security_exception."""
+    """Certificate mode. ``None``: the request has no authentication header. Raises a 401 security_exception.
+
+    Whom the local cluster lets in without knowing who it is has no name to look roles up for, so its anonymous user is refused, in the
+    words of a cluster without anonymous access.
+    """
     if authentication is None:
         raise authentication_failure(f"missing authentication credentials for action [{action}]")
     _check(authentication)
+    if authentication.type is AuthenticationType.ANONYMOUS:
+        raise authentication_failure(f"action [{action}] requires authentication")
     return Subject(authentication, certificate=certificate)
 
 

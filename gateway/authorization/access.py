@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from gateway.authentication.api_key import Access
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor, descriptors_to_json
 from gateway.authorization.document_queries import parse_document_query
-from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry
+from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry, token_name
 from protocol.errors import ElasticsearchException
 
 ROLE_DESCRIPTOR_NAME = "cross_cluster"
@@ -65,7 +65,7 @@ def _entries(kind: str, value: Any) -> list[IndicesPrivileges]:
         _malformed(f"[{_PARSER}] unknown field [{kind}]")
     entries = [value] if isinstance(value, dict) else value
     if not isinstance(entries, list):
-        _malformed(f"[{_PARSER}] {kind} must be an array of objects")
+        _malformed(f"[{_PARSER}] {kind} doesn't support values of type: {token_name(value)}")
     entries = array_of_objects(ROLE_DESCRIPTOR_NAME, entries, "indices privileges", kind)
     return [parse_indices_entry(ROLE_DESCRIPTOR_NAME, entry, _PRIVILEGES[kind]) for entry in entries]
 

@@ -36,7 +36,7 @@ def split_selector(expression: str) -> tuple[str, str | None]:
         raise _invalid_name(expression, f"invalid usage of :: separator, [{suffix}] is not a recognized selector")
     if _SEPARATOR in name:
         raise _invalid_name(expression, "Invalid usage of :: separator, only one :: separator is allowed per expression")
-    if _is_remote(name):
+    if is_remote(name):
         raise _invalid_name(expression, "Selectors are not yet supported on remote cluster patterns")
     return name, suffix
 
@@ -195,9 +195,10 @@ def _combine(name: str, selector: Selector) -> str:
     return name if selector is Selector.DATA else f"{name}{_SEPARATOR}{selector.value}"
 
 
-def _is_remote(name: str) -> bool:
-    """``cluster:index``: a colon that is neither first nor part of date math."""
-    return not name.startswith(("<", "-<")) and name.find(":") > 0
+def is_remote(expression: str) -> bool:
+    """``cluster:index``: a colon that is neither first, nor part of date math, nor that of a selector."""
+    colon = expression.find(":")
+    return colon > 0 and not expression.startswith(("<", "-<")) and not expression.startswith(_SEPARATOR, colon)
 
 
 def index_not_found(name: str) -> ElasticsearchException:

@@ -42,7 +42,8 @@ def check_field_security(security: FieldSecurity, work: Work) -> ElasticsearchEx
 
 
 def _are_granted(exclude: tuple[str, ...], grant: tuple[str, ...], work: Work) -> bool:
-    unclear = [pattern for pattern in dict.fromkeys(exclude) if pattern not in grant]
+    grant, exclude = taken(grant), taken(exclude)
+    unclear = [pattern for pattern in exclude if pattern not in grant]
     if not unclear:
         return True
     work.spend(len(grant) + len(unclear))
@@ -65,8 +66,33 @@ def language_of_rule(rule: FieldSecurity) -> Language:
     """The field names that a rule shows. Raises ``ValueError``."""
     granted = languages.ANY_WORD
     if rule.grant is not None and "*" not in rule.grant:
-        granted = languages.union([METADATA_FIELDS, *map(language_of, rule.grant)])
-    return languages.intersection([granted, languages.complement(languages.union(map(language_of, rule.exclude)))])
+        granted = languages.union([METADATA_FIELDS, *map(language_of, taken(rule.grant))])
+    return languages.intersection([granted, languages.complement(languages.union(map(language_of, taken(rule.exclude))))])
+
+
+def taken(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns of a list as Elasticsearch takes them.
+
+    ``Automatons`` cuts an asterisk off the ends of a pattern that is in a list with others, words aside. So ``**`` stands for nothing
+    there, and an asterisk that a backslash should escape is special and leaves the backslash.
+    """
+    every = dict.fromkeys(patterns)
+    words = [pattern for pattern in every if pattern and not pattern.startswith("/") and not _is_special(pattern)]
+    if len(every) - (len(words) if len(words) > 1 else 0) == 1:
+        return tuple(every)
+    return tuple(_cut(pattern) for pattern in every if pattern != "**")
+
+
+def _cut(pattern: str) -> str:
+    if not pattern.endswith("\\*") or pattern.startswith("/") or pattern.index("*") == len(pattern) - 1:
+        return pattern
+    before = pattern[:-1]
+    escaped = (len(before) - len(before.rstrip("\\"))) % 2
+    return f"{before}\\*" if escaped else pattern
+
+
+def _is_special(pattern: str) -> bool:
+    return any(char in pattern for char in "*?\\")
 
 
 class FieldMatcher:
@@ -116,8 +142,9 @@ class _Names:
     __slots__ = ("_expressions", "_wildcards", "_words")
 
     def __init__(self, patterns: tuple[str, ...], work: Work) -> None:
+        patterns = taken(patterns)
         expressions = [pattern for pattern in patterns if pattern.startswith("/")]
-        special = [pattern for pattern in patterns if any(char in pattern for char in "*?\\") and not pattern.startswith("/")]
+        special = [pattern for pattern in patterns if _is_special(pattern) and not pattern.startswith("/")]
         self._words = frozenset(patterns).difference(expressions, special, ("",))
         self._wildcards: tuple[Callable[[str], bool], ...] = tuple(map(compile_pattern, special))
         self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None

@@ -68,8 +68,8 @@ class ClusterMetadata:
         return self._lookup.get(abstraction.data_stream)
 
     def is_data_stream_related(self, abstraction: IndexAbstraction) -> bool:
-        """A data stream, one of its indices, or an alias of data streams: what may have a failure store."""
-        if abstraction.type is AbstractionType.DATA_STREAM or abstraction.data_stream is not None:
+        """A data stream, or an alias of data streams: what may have a failure store. An index of a data stream is none of them."""
+        if abstraction.type is AbstractionType.DATA_STREAM:
             return True
         if abstraction.type is AbstractionType.ALIAS:
             return any(

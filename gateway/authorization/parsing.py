@@ -21,6 +21,7 @@ from gateway.authorization.descriptors import (
     RoleDescriptor,
 )
 from gateway.authorization.field_patterns import check_field_security
+from gateway.authorization.global_privileges import has_global_privileges
 from gateway.lucene.languages import MAX_WORK, Work
 from protocol.errors import ElasticsearchException
 
@@ -35,7 +36,7 @@ def parse_descriptor_set(raw: bytes | str) -> tuple[RoleDescriptor, ...]:
     """``{"name": {descriptor}, …}``, as the subject info and API keys carry it."""
     body = load_json(raw)
     if not isinstance(body, dict):
-        _fail(f"expected an object of role descriptors but found [{_token(body)}] instead")
+        _fail(f"expected an object of role descriptors but found [{token_name(body)}] instead")
     work = Work(MAX_WORK)
     return tuple(parse_role_descriptor(name, descriptor, work) for name, descriptor in body.items())
 
@@ -64,27 +65,24 @@ def parse_role_descriptor(name: str, body: Any, work: Work | None = None) -> Rol
     if (problem := role_name_problem(name)) is not None:
         raise ElasticsearchException("validation_exception", f"Validation Failed: 1: {problem};", status=400)
     if not isinstance(body, dict):
-        _fail(f"failed to parse role [{name}]. expected an object but found [{_token(body)}] instead")
+        _fail(f"failed to parse role [{name}]. expected an object but found [{token_name(body)}] instead")
     found: dict[str, Any] = {}
     for key, value in body.items():
         reader = _FIELDS.get(key)
         if reader is None:
             _fail(f"failed to parse role [{name}]. unexpected field [{key}]")
         field, read = reader
-        if field is None:
-            read(name, value)
-        elif field in found:
-            _fail(f"failed to parse role [{name}]. field [{key}] given twice")
-        else:
-            found[field] = read(name, value)
+        parsed = read(name, value, key)
+        if field is not None:
+            found[field] = parsed  # of two names for one field, the later counts
     descriptor = RoleDescriptor(name, **found)
     entries = (*descriptor.indices, *(remote.indices for remote in descriptor.remote_indices))
     _check_fields(name, entries, Work(MAX_WORK) if work is None else work)
     return descriptor
 
 
-def parse_indices(role: str, value: Any) -> tuple[IndicesPrivileges, ...]:
-    entries = array_of_objects(role, value, "indices privileges", "indices")
+def parse_indices(role: str, value: Any, key: str = "indices") -> tuple[IndicesPrivileges, ...]:
+    entries = array_of_objects(role, value, "indices privileges", key)
     return tuple(_indices_entry(role, entry, None, clusters=False)[0] for entry in entries)
 
 
@@ -115,10 +113,10 @@ def _indices_entry(
             case "privileges":
                 if predefined:
                     _fail(f"{prefix} field [privileges] must not present")
-                privileges = strings(role, value)
+                privileges = None if value is None else strings(role, value, key)
             case "allow_restricted_indices":
                 if not isinstance(value, bool):
-                    _fail(f"{prefix} expected field [{key}] value to be a boolean, but found [{_token(value)}] instead")
+                    _fail(f"{prefix} expected field [{key}] value to be a boolean, but found [{token_name(value)}] instead")
                 restricted = value
             case "query":
                 query = _query(prefix, value)
@@ -132,11 +130,11 @@ def _indices_entry(
             case "transient_metadata":
                 if not isinstance(value, dict):
                     _fail(
-                        f"failed to parse transient metadata for role [{role}]. expected START_OBJECT but got {_token(value)}"
+                        f"failed to parse transient metadata for role [{role}]. expected START_OBJECT but got {token_name(value)}"
                         ' in "transient_metadata".'
                     )
             case "clusters" if clusters:
-                remote = strings(role, value)
+                remote = strings(role, value, key)
             case _:
                 _fail(f"{prefix} unexpected field [{key}]")
     if names is None:
@@ -144,9 +142,7 @@ def _indices_entry(
     if privileges is None:
         _fail(f"{prefix} missing required [privileges] field")
     if not privileges:
-        raise ElasticsearchException(
-            "illegal_argument_exception", "indices privileges must define at least one privilege", status=400
-        )
+        _illegal("indices privileges must define at least one privilege")
     return IndicesPrivileges(names, privileges, fields, query, restricted), remote
 
 
@@ -154,10 +150,12 @@ def _names(role: str, prefix: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list):
-        _fail(f"{prefix} expected field [names] value to be a string or an array of strings, but found [{_token(value)}] instead")
+        _fail(
+            f"{prefix} expected field [names] value to be a string or an array of strings, but found [{token_name(value)}] instead"
+        )
     if not value:
         _fail(f"{prefix} [names] cannot be an empty array")
-    return strings(role, value)
+    return strings(role, value, "names")
 
 
 def _query(prefix: str, value: Any) -> str | None:
@@ -168,14 +166,14 @@ def _query(prefix: str, value: Any) -> str | None:
         return value
     if not isinstance(value, dict):
         _fail(
-            f"{prefix} expected field [query] value to be null, a string, an array, or an object, but found [{_token(value)}] instead"
+            f"{prefix} expected field [query] value to be null, a string, an array, or an object, but found [{token_name(value)}] instead"
         )
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:
     if not isinstance(value, dict):
-        _fail(f'{prefix} expected START_OBJECT but got {_token(value)} in "field_security".')
+        _fail(f'{prefix} expected START_OBJECT but got {token_name(value)} in "field_security".')
     if not value:
         _fail(f'{prefix} "field_security" must not be empty.')
     lists: dict[str, tuple[str, ...]] = {}
@@ -184,7 +182,7 @@ def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:
             _fail(f'{prefix} "field_security" only accepts options grant and except, but got: {key}')
         if names is None:
             _fail(f"{prefix} {key} must not be null.")
-        lists[key] = strings(role, names)
+        lists[key] = strings(role, names, key)
     grant, exclude = lists.get("grant"), lists.get("except", ())
     if "except" in lists and grant is None:
         _fail(f"{prefix} field_security requires grant if except is given")
@@ -198,9 +196,9 @@ def _check_fields(role: str, entries: Iterable[IndicesPrivileges], work: Work) -
             raise ElasticsearchException("parse_exception", reason, problem, status=400)
 
 
-def _remote_indices(role: str, value: Any) -> tuple[RemoteIndicesPrivileges, ...]:
+def _remote_indices(role: str, value: Any, key: str) -> tuple[RemoteIndicesPrivileges, ...]:
     privileges = []
-    for entry in array_of_objects(role, value, "remote indices privileges", "remote_indices"):
+    for entry in array_of_objects(role, value, "remote indices privileges", key, "indices privileges"):
         indices, clusters = _indices_entry(role, entry, None, clusters=True)
         if clusters is None:
             _fail(f"failed to parse remote indices privileges for role [{role}]. missing required [clusters] field")
@@ -208,116 +206,149 @@ def _remote_indices(role: str, value: Any) -> tuple[RemoteIndicesPrivileges, ...
     return tuple(privileges)
 
 
-def _remote_cluster(role: str, value: Any) -> tuple[RemoteClusterPrivileges, ...]:
+def _remote_cluster(role: str, value: Any, key: str) -> tuple[RemoteClusterPrivileges, ...]:
     prefix = f"failed to parse remote_cluster for role [{role}]."
     groups = []
-    for entry in array_of_objects(role, value, "remote_cluster", "remote_cluster"):
+    for entry in array_of_objects(role, value, "remote_cluster", key):
         for key in entry:
             if key not in ("privileges", "clusters"):
                 _fail(f"{prefix} unexpected field [{key}]")
-        privileges = strings(role, entry["privileges"]) if "privileges" in entry else None
-        clusters = strings(role, entry["clusters"]) if "clusters" in entry else None
+        privileges = strings(role, entry["privileges"], "privileges") if "privileges" in entry else None
+        clusters = strings(role, entry["clusters"], "clusters") if "clusters" in entry else None
         allowed = ", ".join(SUPPORTED_REMOTE_CLUSTER_PRIVILEGES)
         if privileges is not None and not {p.lower().strip() for p in privileges} <= set(SUPPORTED_REMOTE_CLUSTER_PRIVILEGES):
             _fail(
                 f"{prefix} [{allowed}] are the only values allowed for [privileges] within [remote_cluster]. "
                 f"Found [{', '.join(privileges)}]"
             )
-        if privileges is None or clusters is None:
+        if (privileges is None) != (clusters is None):
             missing, given = ("clusters", "privileges") if clusters is None else ("privileges", "clusters")
             _fail(f"{prefix} [{missing}] must be defined when [{given}] are defined ")
+        if not privileges or not clusters:
+            _illegal("remote cluster groups must not be null or empty")
+        if not all(alias.strip() for alias in clusters):
+            _illegal(f"remote_cluster clusters aliases must contain valid non-empty, non-null values [{', '.join(clusters)}]")
         groups.append(RemoteClusterPrivileges(privileges, clusters))
     return tuple(groups)
 
 
-def _applications(role: str, value: Any) -> tuple[ApplicationPrivileges, ...]:
+def _applications(role: str, value: Any, key: str) -> tuple[ApplicationPrivileges, ...]:
     prefix = f"failed to parse application privileges for role [{role}]."
     privileges = []
-    for entry in array_of_objects(role, value, "application privileges", "applications"):
-        for key in entry:
-            if key not in ("application", "privileges", "resources"):
-                raise ElasticsearchException("x_content_parse_exception", f"[application] unknown field [{key}]", status=400)
-        for key in ("resources", "privileges"):
-            if key not in entry:
-                _fail(f"{prefix} missing required [{key}] field")
-        name = entry.get("application")
-        if not isinstance(name, str) or not name:
-            _fail("application privileges must have an application name")
-        group = ApplicationPrivileges(name, strings(role, entry["privileges"]), strings(role, entry["resources"]))
-        if not group.privileges:
-            _fail("application privileges must define at least one privilege")
-        if not group.resources:
-            _fail("application privileges must refer to at least one resource")
-        privileges.append(group)
+    for entry in array_of_objects(role, value, "application privileges", key):
+        for field in entry:
+            if field not in ("application", "privileges", "resources"):
+                raise _x_content(f"[application] unknown field [{field}]")
+        texts = {field: _texts(field, one) for field, one in entry.items()}
+        for field in ("resources", "privileges"):
+            if field not in entry:
+                _fail(f"{prefix} missing required [{field}] field")
+        if not (name := "".join(texts.get("application", ()))):
+            _illegal("application privileges must have an application name")
+        if not texts["privileges"]:
+            _illegal("application privileges must define at least one privilege")
+        if not texts["resources"]:
+            _illegal("application privileges must refer to at least one resource")
+        privileges.append(ApplicationPrivileges(name, texts["privileges"], texts["resources"]))
     return tuple(privileges)
 
 
-def _restriction(role: str, value: Any) -> tuple[str, ...] | None:
+def _texts(field: str, value: Any) -> tuple[str, ...]:
+    """A text or, but for the name, a list of texts, numbers and booleans."""
+    listed = value if isinstance(value, list) and field != "application" else None
+    for one in [value] if listed is None else listed:
+        if not isinstance(one, str if listed is None else str | int | float):
+            raise _x_content(f"[application] {field} doesn't support values of type: {token_name(one)}")
+    return (value,) if listed is None else tuple(one if isinstance(one, str) else json.dumps(one) for one in listed)
+
+
+def _restriction(role: str, value: Any, _key: str) -> tuple[str, ...] | None:
     prefix = f"failed to parse restriction for role [{role}]."
     if not isinstance(value, dict):
-        _fail(f"{prefix} expected field [restriction] value to be an object, but found an element of type [{_token(value)}]")
+        _fail(f"{prefix} expected field [restriction] value to be an object, but found an element of type [{token_name(value)}]")
     for key in value:
         if key != "workflows":
             _fail(f"{prefix} unexpected field [{key}]")
     if "workflows" not in value:
         return None
-    workflows = strings(role, value["workflows"])
+    try:
+        workflows = _strings(value["workflows"], "workflows")
+    except ElasticsearchException as error:
+        raise ElasticsearchException("parse_exception", f"{prefix} {error.reason}", error, status=400) from None
     if not workflows:
         _fail(f"{prefix} [workflows] cannot be an empty array")
     return workflows
 
 
-def _global(_role: str, value: Any) -> str | None:
-    if not isinstance(value, dict):
-        _fail(f"failed to parse privilege. expected [START_OBJECT] but found [{_token(value)}] instead")
-    return json.dumps(value, separators=(",", ":"), sort_keys=True) if value else None
+def _global(_role: str, value: Any, _key: str) -> str | None:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True) if has_global_privileges(value) else None
 
 
-def _metadata(_role: str, value: Any, key: str = "metadata") -> Mapping[str, Any]:
+def _metadata(_role: str, value: Any, key: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        _fail(f"expected field [{key}] to be of type object, but found [{_token(value)}] instead")
+        _fail(f"expected field [{key}] to be of type object, but found [{token_name(value)}] instead")
     return value
 
 
-def _transient(role: str, value: Any) -> None:
+def _transient(role: str, value: Any, _key: str) -> None:
     if not isinstance(value, dict):
         _fail(f"failed to parse role [{role}]. unexpected field [transient_metadata]")
 
 
-def _description(role: str, value: Any) -> str:
-    if not isinstance(value, str):
-        _fail(f"failed to parse role [{role}]. expected field [description] to be a string, but found [{_token(value)}] instead")
-    return value
-
-
-def strings(role: str, value: Any) -> tuple[str, ...]:
-    """A list of strings; null is an empty one, as in Elasticsearch."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        bad = value if not isinstance(value, list) else next(item for item in value if not isinstance(item, str))
-        raise ElasticsearchException(
-            "parse_exception",
-            f"failed to parse role [{role}]",
-            cause=ElasticsearchException(
-                "parse_exception", f"could not parse field. expected a list of strings but found [{_token(bad)}]", status=400
-            ),
-            status=400,
+def _description(role: str, value: Any, _key: str) -> str:
+    if not isinstance(value, str | int | float):
+        _fail(
+            f"failed to parse role [{role}]. expected field [description] to be a string, but found [{token_name(value)}] instead"
         )
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def strings(role: str, value: Any, field: str, *, nullable: bool = False) -> tuple[str, ...]:
+    """A list of strings. ``nullable``: null is an empty one."""
+    if value is None and nullable:
+        return ()
+    try:
+        return _strings(value, field)
+    except ElasticsearchException as error:
+        raise ElasticsearchException("parse_exception", f"failed to parse role [{role}]", error, status=400) from None
+
+
+def _nullable_strings(role: str, value: Any, field: str) -> tuple[str, ...]:
+    return strings(role, value, field, nullable=True)
+
+
+def _strings(value: Any, field: str) -> tuple[str, ...]:
+    if value is None:
+        _fail(f"could not parse [{field}] field. expected a string array but found null value instead")
+    if not isinstance(value, list):
+        _fail(f"could not parse [{field}] field. expected a string array but found [{token_name(value)}] value instead")
+    for item in value:
+        if not isinstance(item, str):
+            # Within an array, Elasticsearch's parser is in no field.
+            _fail(
+                f"could not parse [null] field. expected a string array but one of the value in the array is [{token_name(item)}]"
+            )
     return tuple(value)
 
 
-def array_of_objects(role: str, value: Any, what: str, field: str) -> list[dict[str, Any]]:
-    prefix = f"failed to parse {what} for role [{role}]. expected field [{field}] value to be an array"
+def array_of_objects(role: str, value: Any, what: str, field: str, of: str | None = None) -> list[dict[str, Any]]:
+    """``what`` is in the list, and ``of`` says the same of one element where that differs."""
     if not isinstance(value, list):
-        _fail(f"{prefix}, but found [{_token(value)}] instead")
+        _fail(
+            f"failed to parse {what} for role [{role}]. expected field [{field}] value to be an array, "
+            f"but found [{token_name(value)}] instead"
+        )
+    of = what if of is None else of
     for item in value:
         if not isinstance(item, dict):
-            _fail(f"{prefix} of objects, but found an array element of type [{_token(item)}]")
+            _fail(
+                f"failed to parse {of} for role [{role}]. expected field [null] value to be an array of objects, "
+                f"but found an array element of type [{token_name(item)}]"
+            )
     return value
 
 
-def _token(value: Any) -> str:
+def token_name(value: Any) -> str:
     """What Elasticsearch's parser calls a JSON value."""
     match value:
         case None:
@@ -334,8 +365,16 @@ def _token(value: Any) -> str:
             return "START_OBJECT"
 
 
+def _x_content(reason: str) -> ElasticsearchException:
+    return ElasticsearchException("x_content_parse_exception", reason, status=400)
+
+
 def _fail(reason: str) -> NoReturn:
     raise ElasticsearchException("parse_exception", reason, status=400)
+
+
+def _illegal(reason: str) -> NoReturn:
+    raise ElasticsearchException("illegal_argument_exception", reason, status=400)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -351,14 +390,14 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"Non-standard token '{name}'")
 
 
-_Reader = Callable[[str, Any], Any]
+_Reader = Callable[[str, Any, str], Any]
 _FIELDS: dict[str, tuple[str | None, _Reader]] = {
-    "cluster": ("cluster", strings),
+    "cluster": ("cluster", _nullable_strings),
     "indices": ("indices", parse_indices),
     "index": ("indices", parse_indices),
     "applications": ("applications", _applications),
     "application": ("applications", _applications),
-    "run_as": ("run_as", strings),
+    "run_as": ("run_as", _nullable_strings),
     "global": ("configurable_cluster", _global),
     "metadata": ("metadata", _metadata),
     "metadata_flattened": (None, _metadata),
@@ -367,6 +406,7 @@ _FIELDS: dict[str, tuple[str | None, _Reader]] = {
     "remote_cluster": ("remote_cluster", _remote_cluster),
     "restriction": ("workflows", _restriction),
     "description": ("description", _description),
-    "type": (None, lambda _role, _value: None),
+    "type": (None, lambda _role, _value, _key: None),
 }
-"""Field of the JSON to field of the descriptor (``None``: read for its errors only, and dropped) and how to read it."""
+"""Field of the JSON to field of the descriptor (``None``: read for its errors only, and dropped) and how to read it, given the role,
+the value and the field's name."""

@@ -1,7 +1,7 @@
 """Restricted indices: Elasticsearch's own, which a privilege covers only with ``allow_restricted_indices``.
 
-Names from the system index descriptors of 8.19's server, security, async search, fleet, machine learning, watcher and other modules. A
-gateway's backend may mark more indices as system indices; these names are restricted whether or not such an index exists.
+Names from the descriptors of system indices and system data streams in 8.19's modules: the pattern and the alias of each. A gateway's
+backend may mark more indices as system indices; these names are restricted whether or not such an index exists.
 """
 
 from __future__ import annotations
@@ -10,39 +10,51 @@ from functools import lru_cache
 
 from gateway.authorization.patterns import compile_pattern
 
-_RESTRICTED = (
-    ".async-search*",
-    ".tasks*",
-    ".synonyms-*",
-    ".synonyms",
-    "/\\.security-[0-9]+.*/",
+_SERVER = (".tasks*", ".synonyms-*", ".synonyms")
+_SECURITY = (
+    r"/\.security-[0-9]+.*/",
     ".security",
-    "/\\.security-tokens-[0-9]+.*/",
+    r"/\.security-tokens-[0-9]+.*/",
     ".security-tokens",
-    "/\\.security-profile-[0-9]+.*/",
+    r"/\.security-profile-[0-9]+.*/",
     ".security-profile",
-    ".kibana*",
-    "/\\.reporting-.*/",
-    ".apm-agent-configuration*",
-    ".apm-custom-link*",
-    ".fleet-*",
-    ".logstash*",
-    ".ml-meta*",
-    ".ml-config*",
-    ".ml-inference-*",
-    ".transform-internal-*",
+    ".async-search*",
+)
+_KIBANA = (".kibana_*", ".kibana", ".reporting-*", ".apm-agent-configuration*", ".apm-custom-link*")
+_FLEET = (
+    r"/\.fleet-actions~(-results.*)/",
+    ".fleet-actions-results",
+    r"/\.(migrated-)?[fd]s-\.fleet-actions-results-.*/",
+    ".fleet-agents*",
+    ".fleet-artifacts*",
+    ".fleet-enrollment-api-keys*",
+    r"/\.fleet-policies-[0-9]+.*/",
+    ".fleet-policies",
+    ".fleet-policies-leader*",
+    ".fleet-secrets*",
+    ".fleet-servers*",
+)
+_OTHERS = (
+    ".connector-secrets*",
     ".data-frame-internal-*",
-    ".triggered_watches*",
-    ".watches*",
     ".enrich-*",
     ".geoip_databases*",
     ".inference*",
+    ".logstash*",
+    ".ml-config*",
+    ".ml-inference-*",
+    ".ml-meta*",
+    ".query-rules-*",
+    ".query-rules",
+    ".search-app-*",
+    ".search-app",
     ".secrets-inference*",
-    ".query-rules*",
-    ".search-app*",
-    ".connector-secrets*",
     ".snapshot-blob-cache*",
+    ".transform-internal-*",
+    ".triggered_watches*",
+    ".watches*",
 )
+_RESTRICTED = (*_SERVER, *_SECURITY, *_KIBANA, *_FLEET, *_OTHERS)
 
 
 @lru_cache(16_384)

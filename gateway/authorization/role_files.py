@@ -6,21 +6,21 @@
         - names: ["logs-*"]
           privileges: [read, view_index_metadata]
 
-Elasticsearch skips a role that it cannot read and logs that. Here the file is refused whole, with all that is wrong in it: an operator
-wants to know at once, and while a reload fails, the roles that were read before stay.
+As in Elasticsearch, a role that cannot be read is skipped, and grants nothing; the others stand. What was skipped, and what will refuse the
+requests of those who have it, is told as a list of problems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, NoReturn
 
 from gateway.authorization.descriptors import RoleDescriptor
+from gateway.authorization.document_queries import parse_document_query
 from gateway.authorization.parsing import parse_role_descriptor, role_name_problem
 from gateway.authorization.reserved_roles import RESERVED_NAMES, RESERVED_ROLES
+from gateway.authorization.role_segments import BadSegmentError, NamedValue, Segment, read_segment, segments
 from gateway.authorization.roles import DescriptorSet
 from protocol.errors import ElasticsearchException
 
@@ -30,7 +30,7 @@ MAX_DESCRIPTION = 1000
 
 
 class RoleFileError(Exception):
-    """A roles file that cannot be used. ``problems`` has a line for each thing wrong, with the file's name and line number."""
+    """A roles file that cannot be read at all. ``problems`` has a line for each thing wrong, with the file's name."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -38,12 +38,16 @@ class RoleFileError(Exception):
 
 
 class RoleStore:
-    """Roles by name: reserved ones and those of a file. Immutable; a changed file makes a new one."""
+    """Roles by name: reserved ones and those of a file. Immutable; a changed file makes a new one.
 
-    __slots__ = ("_roles",)
+    ``problems``: a line for each thing wrong in the file, with its name and line number.
+    """
 
-    def __init__(self, roles: Mapping[str, RoleDescriptor] | None = None) -> None:
+    __slots__ = ("_roles", "problems")
+
+    def __init__(self, roles: Mapping[str, RoleDescriptor] | None = None, problems: Iterable[str] = ()) -> None:
         self._roles = {**(roles or {}), **RESERVED_ROLES}
+        self.problems = tuple(problems)
 
     @classmethod
     def load(cls, path: Path) -> RoleStore:
@@ -54,7 +58,7 @@ class RoleStore:
             return cls()
         except OSError as error:
             raise RoleFileError([f"{path}: {error.strerror or error}"]) from error
-        return cls(parse_role_file(data, str(path)))
+        return parse_role_file(data, str(path))
 
     def get(self, name: str) -> RoleDescriptor | None:
         return self._roles.get(name)
@@ -63,104 +67,96 @@ class RoleStore:
         return sorted(self._roles)
 
 
-def parse_role_file(data: bytes, name: str = "roles.yml") -> dict[str, RoleDescriptor]:
+def parse_role_file(data: bytes, name: str = "roles.yml") -> RoleStore:
     """The roles in a file's contents. ``name`` is what to call the file in messages. Raises RoleFileError."""
     if len(data) > MAX_FILE_SIZE:
         raise RoleFileError([f"{name}: the file has [{len(data)}] bytes, more than [{MAX_FILE_SIZE}]"])
     try:
         text = data.decode("utf-8")
-        _refuse_aliases(text, name)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise RoleFileError([f"{name}: not UTF-8 at byte [{error.start}]"]) from error
-    except yaml.MarkedYAMLError as error:
-        line = "" if error.problem_mark is None else f":{error.problem_mark.line + 1}"
-        raise RoleFileError([f"{name}{line}: {error.problem or error.context}"]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise RoleFileError([f"{name}: {error}"]) from error
-    if root is None or root.tag == "tag:yaml.org,2002:null":
-        return {}
-    if not isinstance(root, yaml.MappingNode):
-        raise RoleFileError([f"{name}:{_line(root)}: expected roles by name"])
     roles: dict[str, RoleDescriptor] = {}
     problems: list[str] = []
-    for key, value in root.value:
-        where = f"{name}:{_line(key)}"
+    for segment in segments(text):
         try:
-            role = _role(str(key.value), value)
-        except _BadRoleError as problem:
-            problems.append(f"{name}:{problem.line or _line(key)}: {problem}")
-            continue
-        if role.name in roles:
-            problems.append(f"{where}: role [{role.name}] is defined twice")
-        roles[role.name] = role
-    if problems:
-        raise RoleFileError(problems)
-    return roles
+            problems += (f"{name}:{line}: {problem}" for line, problem in _add(roles, segment))
+        except BadSegmentError as error:
+            problems.append(f"{name}:{error.line}: {error}. skipping role...")
+    return RoleStore(roles, problems)
 
 
-class _BadRoleError(Exception):
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason)
-        self.line = line
-
-
-def _refuse_aliases(text: str, name: str) -> None:
-    """Elasticsearch's files have no aliases, and they let a small file mean a huge one."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = 0 if event.start_mark is None else event.start_mark.line + 1
-            raise RoleFileError([f"{name}:{line}: aliases are not allowed"])
-
-
-def _role(name: str, node: yaml.Node) -> RoleDescriptor:
-    if (problem := role_name_problem(name)) is not None:
-        raise _BadRoleError(f"invalid role definition [{name}]. invalid role name - {problem}")
-    if name in RESERVED_NAMES:
-        raise _BadRoleError(f"role [{name}] is reserved, it cannot be defined in a file")
-    if not isinstance(node, yaml.MappingNode):
-        raise _BadRoleError(f"invalid role definition [{name}]")
-    body = _value(name, node)
-    if "restriction" in body:
-        raise _BadRoleError(f"failed to parse role [{name}]. unexpected field [restriction]")
+def _add(roles: dict[str, RoleDescriptor], segment: Segment) -> Iterator[tuple[int, str]]:
+    """Adds the segment's role and tells what is odd about it. Raises BadSegmentError for what is no role."""
+    found = read_segment(segment)
+    if found is None:
+        return
     try:
-        role = parse_role_descriptor(name, body)
-        # Compiled only for its errors: unknown privileges and patterns that make no sense.
-        DescriptorSet(name, (role,))
+        role = _role(found)
     except ElasticsearchException as error:
         reason = error.reason if error.cause is None else f"{error.reason}: {error.cause.reason}"
-        raise _BadRoleError(f"{reason}") from error
+        raise BadSegmentError(reason or error.type, segment.line) from error
+    if role.name in roles:
+        yield segment.line, f"role [{role.name}] is defined twice, this one counts"
+    if found.more is not None:
+        yield found.more, f"what follows role [{role.name}] is not read, a role begins at the first column of a line"
+    roles[role.name] = role
+    if (problem := _problem_of_use(role)) is not None:
+        yield segment.line, f"role [{role.name}] refuses every request of those who have it: {problem}"
+
+
+def _role(found: NamedValue) -> RoleDescriptor:
+    name = found.name
+    if name in RESERVED_NAMES:
+        _invalid(name, f"invalid role name - Role [{name}] is reserved and may not be used.")
+    if (problem := role_name_problem(name)) is not None:
+        _invalid(name, f"invalid role name - {problem}")
+    if not isinstance(found.value, dict):
+        _invalid(name, "expected an object")
+    if "restriction" in found.value:
+        raise ElasticsearchException("parse_exception", f"failed to parse role [{name}]. unexpected field [restriction]")
+    role = parse_role_descriptor(name, _with_description(_without_2x_fields(found.value), found))
+    for number, entry in enumerate(role.indices):
+        if entry.query is not None and (refusal := parse_document_query(entry.query).problem) is not None:
+            where = f"for indices [{','.join(entry.names)}] at index privilege [{number}] of role descriptor"
+            _invalid(name, f"failed to validate query field. failed to parse field 'query' {where}: {refusal.reason}")
     if len(role.description) > MAX_DESCRIPTION:
-        raise _BadRoleError(f"role [{name}]: Role description must be less than {MAX_DESCRIPTION} characters.")
+        _invalid(name, f"invalid description - Role description must be less than {MAX_DESCRIPTION} characters.")
     return role
 
 
-def _value(role: str, node: yaml.Node) -> Any:
-    """Plain values, as the JSON parser would give them: a mapping's keys are text, and not given twice."""
-    if isinstance(node, yaml.MappingNode):
-        body: dict[str, Any] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise _BadRoleError(f"invalid role definition [{role}]. a field name must be text", _line(key))
-            if key.value in body:
-                raise _BadRoleError(f"invalid role definition [{role}]. Duplicate field '{key.value}'", _line(key))
-            body[key.value] = _value(role, value)
-        return body
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(role, item) for item in node.value]
-    match node.tag:
-        case "tag:yaml.org,2002:null":
-            return None
-        case "tag:yaml.org,2002:bool":
-            # YAML 1.1's yes and on are text for Elasticsearch, which knows true and false only.
-            lowered = node.value.lower()
-            return lowered == "true" if lowered in ("true", "false") else node.value
-        case "tag:yaml.org,2002:int" | "tag:yaml.org,2002:float" | "tag:yaml.org,2002:str" | "tag:yaml.org,2002:timestamp":
-            # A number where text is expected (a role or index named 2024) is its text, as Elasticsearch reads it.
-            return node.value
-        case tag:
-            raise _BadRoleError(f"invalid role definition [{role}]. unexpected tag [{tag}]", _line(node))
+def _without_2x_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Files may still say ``fields: [a]`` for ``field_security: {grant: [a]}``."""
+    return {
+        key: [_with_field_security(entry) for entry in value]
+        if key in ("indices", "index") and isinstance(value, list)
+        else value
+        for key, value in body.items()
+    }
 
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+def _with_field_security(entry: Any) -> Any:
+    # With both, which of them counts depends on their order there; parsing refuses that.
+    if not isinstance(entry, dict) or "fields" not in entry or "field_security" in entry:
+        return entry
+    rest = {key: value for key, value in entry.items() if key != "fields"}
+    return rest if entry["fields"] is None else {**rest, "field_security": {"grant": entry["fields"]}}
+
+
+def _with_description(body: dict[str, Any], found: NamedValue) -> dict[str, Any]:
+    """A description may look like a number."""
+    if isinstance(body.get("description"), bool | int | float):
+        return {**body, "description": found.texts["description"]}
+    return body
+
+
+def _problem_of_use(role: RoleDescriptor) -> str | None:
+    """What Elasticsearch finds only when somebody has the role: unknown privileges, and name patterns that make no sense."""
+    try:
+        DescriptorSet(role.name, (role,))
+    except ElasticsearchException as error:
+        return error.reason if error.cause is None else f"{error.reason}: {error.cause.reason}"
+    return None
+
+
+def _invalid(name: str, problem: str) -> NoReturn:
+    raise ElasticsearchException("parse_exception", f"invalid role definition [{name}]. {problem}")

@@ -135,10 +135,14 @@ class DescriptorSet:
         """What each concrete index behind the resources shows. Rules of several resources for one index are joined as those of several
         entries are; an index that no entry covers is left out."""
         found: dict[str, AccessRules] = {}
+        applicable = self._applicable(action)
         for resource in resources:
             covering: AccessRules | None = None
-            for _, group in self.index_rules(action, resource):
-                covering = group.shows if covering is None else covering | group.shows
+            for group, privilege in applicable:
+                if group.shows is not covering and _covering_pattern(group, privilege, resource) is not None:
+                    covering = group.shows if covering is None else covering | group.shows
+                    if covering.unrestricted:
+                        break
             if covering is None:
                 continue
             for index in resource.indices(metadata):

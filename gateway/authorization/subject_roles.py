@@ -1,7 +1,7 @@
 """From a subject to its role: which descriptor sets hold for it, and that all of them do.
 
 API key mode: the key's own descriptors, and each set that the local cluster sent. Certificate mode: role names, looked up here; the
-descriptors inside an API key; Elasticsearch's internal users by their fixed roles.
+descriptors inside an API key; Elasticsearch's internal users and service accounts by their fixed roles.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from typing import Any, Protocol
 
 from gateway.authentication.subjects import CrossClusterKey, Subject, api_key_id
 from gateway.authorization.descriptors import RoleDescriptor
-from gateway.authorization.parsing import parse_descriptor_set
-from gateway.authorization.reserved_roles import INTERNAL_USER_ROLES, SYSTEM_CROSS_CLUSTER
+from gateway.authorization.parsing import parse_descriptor_set, parse_role_descriptor
+from gateway.authorization.reserved_roles import (
+    FLEET_SERVER_ACCOUNT,
+    FLEET_SERVER_OWNER,
+    INTERNAL_USER_ROLES,
+    RESERVED_ROLES,
+    SUPERUSER,
+    SYSTEM_CROSS_CLUSTER,
+    service_account_role,
+)
 from gateway.authorization.roles import DescriptorSet, Role
 from protocol.errors import ElasticsearchException
 from protocol.security import (
@@ -20,12 +28,25 @@ from protocol.security import (
     API_KEY_LIMITED_BY_ROLE_DESCRIPTORS,
     API_KEY_ROLE_DESCRIPTORS,
     API_KEY_TYPE,
+    Authentication,
     SubjectType,
     User,
 )
 
 MAX_DESCRIPTOR_SETS = 16
 """Sets in one subject info. A local cluster sends at most two, each gateway on the way may add one."""
+
+_RESERVED_METADATA = {"_reserved": True}
+_LEGACY_SUPERUSER = parse_role_descriptor(
+    SUPERUSER,
+    {
+        "cluster": ["all"],
+        "indices": [{"names": ["*"], "privileges": ["all"], "allow_restricted_indices": True}],
+        "applications": [{"application": "*", "privileges": ["*"], "resources": ["*"]}],
+        "run_as": ["*"],
+    },
+)
+"""What superuser was in 7.x. API keys that were made then keep it as their owner's role, and it means today's."""
 
 
 class RoleSource(Protocol):
@@ -94,18 +115,23 @@ def _sets(
         case SubjectType.API_KEY:
             return _api_key_sets(subject), None
         case SubjectType.SERVICE_ACCOUNT:
-            raise ElasticsearchException(
-                "security_exception",
-                f"cannot load role for service account [{user.username}] - service accounts are not supported by this gateway",
-                status=403,
-            )
+            descriptor = service_account_role(user.username)
+            return (_build(f"service account [{user.username}]", (descriptor,)),), (descriptor.name,)
         case SubjectType.CROSS_CLUSTER_ACCESS:
             raise _illegal(f"subject [{user.username}] has type [{kind.value}] but nested cross cluster access is not supported")
 
 
 def _named(user: User, roles: RoleSource) -> tuple[tuple[DescriptorSet, ...], tuple[str, ...]]:
     found = [descriptor for name in dict.fromkeys(user.roles) if (descriptor := roles.get(name)) is not None]
-    return (_build(f"roles of user [{user.username}]", found),), tuple(descriptor.name for descriptor in found)
+    try:
+        built = _build(f"roles of user [{user.username}]", found)
+    except ElasticsearchException:
+        # A superuser is not locked out by another role that cannot be used: that one then does not count.
+        if SUPERUSER not in user.roles:
+            raise
+        found = [RESERVED_ROLES[SUPERUSER]]
+        built = _build(f"roles of user [{user.username}]", found)
+    return (built,), tuple(descriptor.name for descriptor in found)
 
 
 def _api_key_sets(subject: Subject) -> tuple[DescriptorSet, ...]:
@@ -120,12 +146,26 @@ def _api_key_sets(subject: Subject) -> tuple[DescriptorSet, ...]:
     own, owner = metadata.get(API_KEY_ROLE_DESCRIPTORS), metadata.get(API_KEY_LIMITED_BY_ROLE_DESCRIPTORS)
     if not isinstance(owner, bytes) or not isinstance(own, bytes | None):
         raise ElasticsearchException("security_exception", "no role descriptors found for API key", status=500)
-    if owner == b"{}" and metadata.get(API_KEY_CREATOR_REALM_NAME) == "_service_account":
-        raise _illegal(f"API key [{key_id}] of a service account without role descriptors is not supported by this gateway")
-    limit = _build(f"owner of API key [{key_id}]", parse_descriptor_set(owner))
+    if owner == b"{}" and _made_by_fleet_server(authentication):
+        limits = [FLEET_SERVER_OWNER]
+    else:
+        limits = [_current(descriptor) for descriptor in parse_descriptor_set(owner)]
+    limit = _build(f"owner of API key [{key_id}]", limits)
     if own is None or own == b"{}":
         return (limit,)
     return (_build(f"API key [{key_id}]", parse_descriptor_set(own)), limit)
+
+
+def _made_by_fleet_server(authentication: Authentication) -> bool:
+    """Old releases made keys for this service account without its role."""
+    user = authentication.authenticating_user or authentication.user
+    return user.username == FLEET_SERVER_ACCOUNT and authentication.metadata.get(API_KEY_CREATOR_REALM_NAME) == "_service_account"
+
+
+def _current(descriptor: RoleDescriptor) -> RoleDescriptor:
+    if descriptor == _LEGACY_SUPERUSER and descriptor.metadata == _RESERVED_METADATA:
+        return RESERVED_ROLES[SUPERUSER]
+    return descriptor
 
 
 def _build(origin: str, descriptors: tuple[RoleDescriptor, ...] | list[RoleDescriptor]) -> DescriptorSet:

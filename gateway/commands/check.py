@@ -28,7 +28,7 @@ def check(config: Path) -> None:
     click.echo(f"{config}: ok")
     for line in lines:
         click.echo(f"  {line}")
-    for sentence in expired_certificates(settings):
+    for sentence in (*RoleStore.load(settings.path.roles).problems, *expired_certificates(settings)):
         click.echo(f"warning: {sentence}", err=True)
 
 

@@ -23,6 +23,7 @@ def list_roles(config: Path) -> None:
     """The names of all roles."""
     store = RoleStore.load(settings_from(config).path.roles)
     print_json({"roles": [{"name": name, "reserved": name in RESERVED_NAMES} for name in store.names()]})
+    _warn(store)
 
 
 @roles.command()
@@ -31,7 +32,14 @@ def list_roles(config: Path) -> None:
 def show(name: str, config: Path) -> None:
     """One role, in the form of Elasticsearch's get-role call."""
     path = settings_from(config).path.roles
-    role = RoleStore.load(path).get(name)
+    store = RoleStore.load(path)
+    _warn(store)
+    role = store.get(name)
     if role is None:
         raise ElasticsearchException("resource_not_found_exception", f"there is no role [{name}] in [{path}], nor a reserved one")
     print_json({name: role.to_json()})
+
+
+def _warn(store: RoleStore) -> None:
+    for problem in store.problems:
+        click.echo(f"warning: {problem}", err=True)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from threading import Lock
 from typing import Final
 
-from gateway.lucene.languages import MAX_WORK, Language, TooComplexError, Work, complement, intersection
+from gateway.lucene.languages import MAX_CODE, MAX_WORK, Language, TooComplexError, Work, complement, intersection
 
 MAX_STATES: Final = 10_000
 """What Lucene allows when it determinizes, by default (``max_determinized_states`` of a regexp query)."""
@@ -40,7 +40,7 @@ class Automaton:
             if row is None:
                 state = self.states[number]
                 # Between two edges all derivatives are equal: one character stands for each stretch.
-                edges = sorted(state.edges | {0})
+                edges = sorted(code for code in state.edges | {0} if code <= MAX_CODE)
                 self._work.spend(len(edges))
                 row = edges, [self._number(state.derive(code, self._work)) for code in edges]
                 self._rows[number] = row

@@ -104,8 +104,8 @@ def test_cluster_stats_include_the_remote(clusters: Clusters, version: str, mode
     assert ours.keys() == real.keys()
     for name in ("mode", "skip_unavailable", "transport.compress", "version", "status", "nodes_count"):
         assert ours[name] == real[name], name
-    assert ours["indices_count"] == 5
-    assert ours["shards_count"] == 5
+    # A real node counts the index of its own keys and users as well.
+    assert ours["indices_count"] == ours["shards_count"] == real["indices_count"] - 1
     assert ours["cluster_uuid"] != real["cluster_uuid"]
     assert 0 < ours["indices_total_size_in_bytes"] < 10 * real["indices_total_size_in_bytes"]
     # A real node tells 0 until it has looked for the first time.

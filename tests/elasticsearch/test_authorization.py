@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.elasticsearch.comparing import differences, normalize
+from tests.elasticsearch.equivalence.documents import open_to_wildcards
 from tests.elasticsearch.rig.clusters import USER_PASSWORD, Clusters, forget_remote, set_remote, wait_connected
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 
@@ -38,7 +39,7 @@ EXPECTED = {
     ("key", "alice", "*"): {"logs-app-1": 1500},
     ("key", "alice", "logs-*"): {"logs-app-1": 1500},
     ("key", "alice", "prod*"): {},
-    ("cert", "elastic", "*"): {**ALL, "secret": 1},
+    ("cert", "elastic", "*"): {**ALL, "secret": 1, **open_to_wildcards()},
     ("cert", "alice", "*"): {"logs-app-1": 1500},
     ("cert", "alice", "logs-*"): {"logs-app-1": 1500},
 }

@@ -12,8 +12,9 @@ from protocol.errors import ElasticsearchException
 from protocol.exceptions import java_class, read_exception, status_of, write_exception
 from protocol.exceptions.kinds import KINDS
 from protocol.exceptions.rest import rest_error
-from protocol.messages import cluster_state, field_caps, handshake, info, nodes, resolve, stats, tasks
+from protocol.messages import cluster_state, field_caps, get, handshake, info, nodes, resolve, stats, tasks, terms_enum
 from protocol.messages.common import NODE_ROLES, DiscoveryNode, TaskId, TransportAddress
+from protocol.messages.hits import DocumentField
 from protocol.messages.options import IndicesOptions
 from protocol.schema import Message
 from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
@@ -116,6 +117,32 @@ MESSAGES: dict[str, list[Message]] = {
         ),
         field_caps.FieldCapsResponse(
             indices=["i"], fields={"f": {"long": field_caps.FieldCaps(name="f", type="long", searchable=True, aggregatable=True)}}
+        ),
+    ],
+    "xpack.core.termsenum.action.TermsEnumRequest": [
+        terms_enum.TermsEnumRequest(
+            indices=["a-*"], field="f", string="ki", search_after="kil", case_insensitive=True, index_filter={"match_all": {}}
+        ),
+    ],
+    "xpack.core.termsenum.action.TermsEnumResponse": [
+        terms_enum.TermsEnumResponse(total_shards=1, successful_shards=1, terms=["a", "b"]),
+        terms_enum.TermsEnumResponse(
+            total_shards=1,
+            failed_shards=1,
+            failures=[
+                terms_enum.ShardOperationFailure(
+                    index="i", shard=0, cause=ElasticsearchException("illegal_argument_exception", "why"), status=400
+                )
+            ],
+            complete=False,
+        ),
+    ],
+    "action.get.GetRequest": [get.GetRequest(index="i", id="1", stored_fields=["_source"], source={"includes": ["a"]}, version=1)],
+    "action.get.GetResponse": [
+        get.GetResponse(index="i", id="1"),
+        get.GetResponse(
+            index="i", id="1", seq_no=0, primary_term=1, version=1, exists=True, source=b'{"a":1}',
+            meta_fields={"_ignored": DocumentField(name="_ignored", values=["a"])},
         ),
     ],
     "tasks.TaskCancellationService$CancelChildRequest": [

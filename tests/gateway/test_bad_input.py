@@ -62,11 +62,15 @@ class Setting:
                 "backend.memory.load": ["documents"],
                 "limits.handshake_timeout": f"{HANDSHAKE_SECONDS}s",
                 "workers": workers,
+                **self.more_settings(),
             },
         )
         self.gateway.write_config()
         self.key = self.gateway.create_key("k", {"search": [{"names": ["logs*"]}]})
         self.gateway.start()
+
+    def more_settings(self) -> dict[str, object]:
+        return {}
 
     def address(self, interface: str = "remote_cluster") -> str:
         return f"127.0.0.1:{self.gateway.port(interface)}"

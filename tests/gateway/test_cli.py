@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -214,20 +215,42 @@ def test_check_says_what_serve_would_open(shell: Shell, config: Path, tmp_path: 
     assert f"roles: {tmp_path}/roles.yml, " in printed
 
 
+def test_check_says_whom_serve_would_trust(shell: Shell, config: Path, tmp_path: Path, certificates: Path) -> None:
+    (tmp_path / "trust.yml").write_text("trust.subject_name: [ '*.local', node-1 ]\n")
+    more = f"""
+cluster.remote.signing.certificate_authorities: {certificates}/ca.crt
+xpack.security.transport.ssl.trust_restrictions: {{ path: trust.yml, x509_fields: [ subjectAltName.dnsName ] }}
+"""
+    config.write_text(config.read_text() + more)
+    printed = shell("check")
+    assert "signed requests of 1 certificate authorities" in printed
+    assert "of those clients the ones whose subjectAltName.dnsName is among [*.local, node-1]" in printed
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
         (
+            "cluster.remote.signing.certificate_authorities: none.crt",
+            "rcgateway: setting [cluster.remote.signing.certificate_authorities]: cannot read [{folder}/none.crt]: "
+            "No such file or directory",
+        ),
+        (
+            "xpack.security.transport.ssl.trust_restrictions.path: none.yml",
+            "rcgateway: setting [xpack.security.transport.ssl.trust_restrictions.path]: cannot read the settings file {folder}/none.yml: "
+            "No such file or directory",
+        ),
+        (
             "backend.memory.load: [demo, none]",
             "rcgateway: setting [backend.memory.load]: {folder}/none: no such file or folder",
         ),
-        ("path.roles: bad.yml", "rcgateway: {folder}/bad.yml:1: invalid role definition [reader]"),
+        ("path.roles: bad.yml", "rcgateway: {folder}/bad.yml: not UTF-8 at byte [8]"),
     ],
 )
 def test_check_finds_what_would_fail(shell: Shell, config: Path, tmp_path: Path, change: str, line: str) -> None:
     text = config.read_text().replace("backend.memory.load: [demo]\n", "")
     config.write_text(text + change + "\n")
-    (tmp_path / "bad.yml").write_text("reader: 5\n")
+    (tmp_path / "bad.yml").write_bytes(b"reader: \xff\n")
     assert shell("check", code=2) == line.format(folder=tmp_path)
 
 
@@ -243,6 +266,16 @@ def test_roles(shell: Shell, tmp_path: Path) -> None:
     assert shell.json("roles", "show", "reader")["reader"]["indices"] == [
         {"names": ["a"], "privileges": ["read"], "allow_restricted_indices": False}
     ]
+
+
+def test_bad_roles_are_skipped_and_told(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "roles.yml").write_text("bad: 5\nreader: {cluster: [monitr]}\n")
+    warnings = f"""\
+warning: {tmp_path}/roles.yml:1: invalid role definition [bad]. expected an object. skipping role...
+warning: {tmp_path}/roles.yml:2: role [reader] refuses every request of those who have it: unknown cluster privilege [monitr]"""
+    for command in (("check",), ("roles", "list"), ("roles", "show", "reader")):
+        assert cli.run(command) == 0
+        assert capsys.readouterr().err.startswith(warnings), command
 
 
 def test_certificates_from_end_to_end(shell: Shell, tmp_path: Path) -> None:
@@ -283,12 +316,12 @@ def put_server(monkeypatch: pytest.MonkeyPatch, serve: Any) -> None:
 def test_serve_runs_the_server_with_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    def serve(settings: Any, ready_file: Path | None) -> None:
-        started.append((settings.cluster.name, ready_file))
+    def serve(read: Callable[[], Any], settings: Any, ready_file: Path | None) -> None:
+        started.append((settings.cluster.name, read() == settings, ready_file))
 
     put_server(monkeypatch, serve)
     assert shell("serve", "--config", "gateway.yml", "--ready-file", "ready.json") == ""
-    assert started == [("demo", Path("ready.json"))]
+    assert started == [("demo", True, Path("ready.json"))]
 
 
 def test_a_port_that_is_taken(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

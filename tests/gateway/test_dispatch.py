@@ -145,11 +145,16 @@ async def test_roles_are_read_again_when_their_file_changes(
         path.write_text(READER)
         await trio.sleep(2 * dispatch.ROLES_POLL_SECONDS)
         assert await count(dispatcher, wanted, TRANSPORT) == 40
-        path.write_text("reader: [nonsense")
+        path.write_bytes(b"\xff")
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(2 * dispatch.ROLES_POLL_SECONDS)
         assert [entry["event"] for entry in logs] == ["roles not reloaded"]
         assert await count(dispatcher, wanted, TRANSPORT) == 40
+        path.write_text("reader: [nonsense")
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(2 * dispatch.ROLES_POLL_SECONDS)
+        assert [entry["event"] for entry in logs] == ["bad roles", "roles reloaded"]
+        assert "were not found" in str(await refusal(dispatcher, wanted, TRANSPORT))
         nursery.cancel_scope.cancel()
 
 

@@ -119,6 +119,8 @@ WORDS = [
     "😀",
     "A",
 ]
+FIELDS += ["**", "*a\\*", "a*b\\*", "*\\*", "***", "*\\\\*", "?*", "*?"]
+WORDS += ["ba*", "ba\\", "ba\\c", "axb*", "axb\\", "axb\\c", "x\\y", "x*"]
 
 
 def entry(pick: random.Random) -> dict[str, Any]:

@@ -162,8 +162,14 @@ def _terms_enum(cluster: MemoryCluster, grant: Grant, request: TermsEnumRequest)
 
 def _get(cluster: MemoryCluster, grant: Grant, request: GetRequest) -> Message:
     check_get(request)
-    (target,) = cluster.targets(_covered(cluster, grant, request.OPTIONS), request.OPTIONS)
-    return get(restricted(target.index, grant.access_to(target.index.name)), request)
+    targets = cluster.targets(_covered(cluster, grant, request.OPTIONS), request.OPTIONS, data_streams=False)
+    if len(targets) != 1:
+        raise ElasticsearchException(
+            "illegal_argument_exception",
+            "unable to return a single index as the index and options provided got resolved to multiple indices",
+        )
+    index = targets[0].index
+    return get(restricted(index, grant.access_to(index.name)), request)
 
 
 def _resolve_index(cluster: MemoryCluster, grant: Grant, request: ResolveIndexRequest) -> Message:

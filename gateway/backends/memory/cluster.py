@@ -50,10 +50,10 @@ class MemoryCluster:
         """All names, for authorization."""
         return self._names.metadata
 
-    def targets(self, names: Sequence[str], options: IndicesOptions) -> list[Target]:
-        """The indices behind names, with the filters of the aliases that they were named by. Raises ElasticsearchException
-        (index_not_found_exception, index_closed_exception, …)."""
-        return [Target(each.index, each.filters) for each in self._names.concrete(names, options)]
+    def targets(self, names: Sequence[str], options: IndicesOptions, *, data_streams: bool = True) -> list[Target]:
+        """The indices behind names, with the filters of the aliases that they were named by. ``data_streams``: whether a name may be a
+        data stream's. Raises ElasticsearchException (index_not_found_exception, index_closed_exception, …)."""
+        return [Target(each.index, each.filters) for each in self._names.concrete(names, options, data_streams=data_streams)]
 
     def search(
         self,

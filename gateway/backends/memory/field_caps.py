@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.authorization.index_access import IndexAccess
+from gateway.backends.memory.fields import IgnoredFields
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import illegal
@@ -114,7 +115,7 @@ def restricted_for_caps(
 
 def _metadata_held(name: str, index: Index) -> bool:
     if name == "_ignored":
-        return True
+        return IgnoredFields(index).anywhere(index)
     if name == "_nested_path":
         return bool(index.tables)
     if name == "_field_names":

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -323,6 +324,16 @@ class IgnoredFields:
         """Whether a document can have ignored fields at all, going by its length."""
         return len(source) > self._shortest
 
+    def anywhere(self, index: Index) -> bool:
+        """Whether any document of the index has some; looked for once, until documents are added."""
+        if not self._checks:
+            return False
+        rows, found = _ANYWHERE.get(index, (-1, False))
+        if rows != index.rows:
+            found = any(self.possible(index.source(row)) and self.of(index.document(row)) for row in index.live_rows().tolist())
+            _ANYWHERE[index] = (index.rows, found)
+        return found
+
     def of(self, document: dict[str, Any]) -> list[str]:
         """The names, sorted."""
         return sorted(
@@ -330,6 +341,10 @@ class IgnoredFields:
             for name, paths, show in self._checks
             if any(show(value) is _IGNORED for path in paths for value in extract(document, path))
         )
+
+
+_ANYWHERE: Final[WeakKeyDictionary[Index, tuple[int, bool]]] = WeakKeyDictionary()
+"""By index, for how many rows it was found out, and whether any document has ignored fields."""
 
 
 class DocValuesFetcher:

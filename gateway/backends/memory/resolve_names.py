@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.authorization.expressions import is_visible, split_selector, unsupported_selector
+from gateway.authorization.expressions import is_remote, is_visible, split_selector, unsupported_selector
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
 from gateway.backends.memory.data_streams import DataStream
 from gateway.backends.memory.index import Index
@@ -253,8 +253,8 @@ def _check(name: str, expressions: Sequence[str], options: IndicesOptions) -> No
             f"Invalid index name [{name}], must not start with '_'.",
             metadata={"es.index_uuid": ["_na_"], "es.index": [name]},
         )
-    if name.find(":") > 0 and not options.ignore_unavailable:
-        remote = ", ".join(each for each in expressions if each.find(":") > 0)
+    if is_remote(name) and not options.ignore_unavailable:
+        remote = ", ".join(filter(is_remote, expressions))
         raise illegal(f"Cross-cluster calls are not supported in this context but remote indices were requested: [{remote}]")
 
 

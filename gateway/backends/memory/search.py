@@ -29,6 +29,7 @@ from gateway.backends.memory.search_body import SearchBody, parse_body
 from gateway.backends.memory.search_match import can_match, minimum_and_maximum, must_visit_all
 from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_shard
 from gateway.backends.memory.sort_keys import SortKey
+from gateway.backends.memory.suggest import reduce_suggestions, suggest
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import stack_trace, status_of
 from protocol.exceptions.fields import ShardSearchFailure
@@ -36,6 +37,7 @@ from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.common import SearchShardTarget, ShardId
 from protocol.messages.hits import Relation, SearchHit, SearchHits, SortField, SortFieldType, SortValues, TotalHits
 from protocol.messages.search_response import SearchResponse
+from protocol.messages.suggestions import Suggestion
 
 _NUMERIC: Final = {SortFieldType.INT, SortFieldType.LONG, SortFieldType.FLOAT, SortFieldType.DOUBLE}
 
@@ -75,7 +77,7 @@ def search(
     where every index failed, or one did and partial results are not allowed.
     """
     begun = time.monotonic_ns()
-    body = parse_body(source)
+    body = parse_body(source).only_suggesting()
     check_fetch(source)
     if final_reduce and body.aggregations is not None:
         check_pipelines(body.aggregations)
@@ -98,6 +100,7 @@ class _Found:
     target: Target
     shard: SearchShardTarget
     hits: ShardHits
+    suggestions: list[Suggestion]
 
 
 class _Search:
@@ -128,6 +131,7 @@ class _Search:
             partials = [result.hits.aggregations or [] for result in found]
             requested = self._body.aggregations
             aggregations = None if requested is None else reduce(partials, final=self._final, request=requested)
+            suggestions = reduce_suggestions([result.suggestions for result in found])
         except ElasticsearchException as error:
             # What single shards throw is caught with them: this is the reduction's, which belongs to the fetch phase.
             details: dict[str, object] = {"phase": "fetch", "failures": self._failures}
@@ -135,7 +139,8 @@ class _Search:
         if self._failures and (len(self._failures) == len(chosen) or not allow_partial):
             raise self._failed("all shards failed" if len(self._failures) == len(chosen) else "Partial shards failure")
         terminated = [result.hits.terminated_early for result in found if result.hits.terminated_early is not None]
-        count_only = self._body.size == 0 and self._body.track_all and self._body.aggregations is None
+        counts = self._body.size == 0 and self._body.track_all and self._body.aggregations is None
+        count_only = counts and not self._body.only_suggests
         response = SearchResponse(
             hits=hits,
             terminated_early=any(terminated) if terminated or count_only else None,
@@ -145,6 +150,7 @@ class _Search:
             failures=self._failures,
         )
         response.aggregations = aggregations
+        response.suggest = suggestions
         return response
 
     def _prefilter(self, targets: list[Target]) -> tuple[list[Target], int]:
@@ -153,7 +159,7 @@ class _Search:
         body = self._body
         if len(targets) < 2 or not body.sort or body.sort[0].field.startswith("_"):
             return targets, 0
-        everywhere = must_visit_all(body.aggregations)
+        everywhere = must_visit_all(body.aggregations) or body.suggest is not None
         kept = [
             target
             for target in targets
@@ -190,10 +196,11 @@ class _Search:
         aggregate = self._aggregator(target, shard) if self._body.aggregations is not None else None
         try:
             hits = query_shard(target.index, target.filters, self._body, self._now, boost, aggregate)
+            suggestions = [] if self._body.suggest is None else suggest(target.index, self._body.suggest)
         except ElasticsearchException as error:
             self._fail(shard, error)
             return None
-        return _Found(target, shard, hits)
+        return _Found(target, shard, hits, suggestions)
 
     def _boosted(self, name: str, index: Index) -> bool:
         return self._boosts(name, index) if self._boosts is not None else name == index.name

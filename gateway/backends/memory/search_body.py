@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.backends.memory.refusals import illegal, invalid, unsupported
 from gateway.backends.memory.sorting import Criterion, parse_sort
+from gateway.backends.memory.suggest import SuggestRequest, parse_suggest
 from protocol.errors import ElasticsearchException
 
 DEFAULT_SIZE: Final = 10
@@ -21,12 +22,12 @@ _READ_BY_FETCH: Final = frozenset(
 _READ_HERE: Final = frozenset(
     {
         *("query", "post_filter", "min_score", "from", "size", "sort", "search_after", "track_total_hits", "track_scores"),
-        *("terminate_after", "timeout", "collapse", "indices_boost", "aggs", "aggregations", "stats"),
+        *("terminate_after", "timeout", "collapse", "indices_boost", "aggs", "aggregations", "stats", "suggest"),
     }
 )
 _REFUSED: Final = frozenset(
     {
-        *("script_fields", "runtime_mappings", "suggest", "rescore", "profile", "slice", "pit", "scroll", "knn", "explain"),
+        *("script_fields", "runtime_mappings", "rescore", "profile", "slice", "pit", "scroll", "knn", "explain"),
         *("retriever", "rank", "sub_searches", "ext"),
     }
 )
@@ -56,11 +57,23 @@ class SearchBody:
     collapse: str | None
     boosts: list[tuple[str, float]]
     """``indices_boost``: index names, aliases or patterns with their boosts; the first that fits holds."""
+    suggest: SuggestRequest | None
+    only_suggests: bool = False
+    """Suggestions are all that is asked for: then no document is looked for."""
 
     @property
     def window(self) -> int:
         """How many hits each index must give."""
         return self.offset + self.size
+
+    def only_suggesting(self) -> SearchBody:
+        """The body itself, or one without hits where it asks for nothing but suggestions."""
+        if self.suggest is None or self.query is not None or self.aggregations is not None:
+            return self
+        none: dict[str, Any] = {"match_none": {}}
+        return replace(
+            self, only_suggests=True, query=none, post_filter=None, min_score=None, offset=0, size=0, terminate_after=0
+        )
 
 
 def parse_body(source: Mapping[str, Any]) -> SearchBody:
@@ -100,6 +113,7 @@ def parse_body(source: Mapping[str, Any]) -> SearchBody:
         terminate_after=terminate_after,
         collapse=_collapse(source.get("collapse")),
         boosts=_boosts(source.get("indices_boost")),
+        suggest=parse_suggest(source.get("suggest")),
     )
 
 

@@ -11,30 +11,18 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, Final
 
-from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.field_patterns import language_of
+from gateway.authorization.field_patterns import language_of_rule
 from gateway.authorization.index_access import FieldAccess
 from gateway.lucene.automaton import Automaton, is_empty
-from gateway.lucene.languages import ANY_WORD, Language, Work, char, complement, concat, intersection, union
+from gateway.lucene.languages import Language, Work, intersection, union
 
-_METADATA: Final = concat([char("_"), ANY_WORD])
-"""Every rule grants these, if it does not except them."""
 _MAX_STEPS: Final = 20_000
 """Remembered steps from one state over a key to the next; keys come from documents, so there is a limit."""
 
 
 def language_of_fields(fields: FieldAccess) -> Language:
     """The full names that may be seen. Raises ``ValueError`` for a bad pattern."""
-    return intersection(union(map(_language_of_rule, rules)) for rules in fields.rules)
-
-
-def _language_of_rule(rule: FieldSecurity) -> Language:
-    granted = ANY_WORD
-    if rule.grant is not None and "*" not in rule.grant:
-        granted = union([*map(language_of, rule.grant), _METADATA])
-    if not rule.exclude:
-        return granted
-    return intersection([granted, complement(union(map(language_of, rule.exclude)))])
+    return intersection(union(map(language_of_rule, rules)) for rules in fields.rules)
 
 
 class ShownSource:

@@ -68,6 +68,9 @@ def terms_enum(
     A dictionary of terms knows nothing of documents. So an index whose documents are restricted takes part only where each of its
     restrictions surely shows every document, and a field that may not be seen has no terms. Filters of aliases play no part.
     """
+    if any(access.problem is not None for _, access in indices):
+        # A role's query that cannot be run fails the node, and a node that fails is passed over.
+        return TermsEnumResponse()
     limit = clock() + (request.timeout.seconds if request.timeout is not None else 0)
     asked = _Asked(request.string or "", request.search_after, request.case_insensitive)
     seen = [
@@ -109,9 +112,7 @@ def _failure(index: Index, error: ElasticsearchException) -> ShardOperationFailu
 
 
 def _shows_all_documents(index: Index, access: IndexAccess, now_millis: int) -> bool:
-    return access.problem is None and all(
-        any(_is_match_all(index, query, now_millis) for query in queries) for queries in access.queries
-    )
+    return all(any(_is_match_all(index, query, now_millis) for query in queries) for queries in access.queries)
 
 
 def _is_match_all(index: Index, query: Mapping[str, Any], now_millis: int) -> bool:

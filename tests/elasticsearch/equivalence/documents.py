@@ -96,8 +96,19 @@ def everything() -> list[DemoIndex | DemoDataStream]:
 
 
 def restricted() -> DemoIndex:
-    """One of Elasticsearch's own, by its name."""
-    return replace(_index(".async-search", None, _notes(26, 3)), system=True)
+    """One of Elasticsearch's own, by its name; those are hidden, whatever is asked for."""
+    return replace(_index(".async-search", None, _notes(26, 3), hidden=True), system=True)
+
+
+def open_to_wildcards() -> dict[str, int]:
+    """The concrete indices in which a search of ``*`` by a superuser finds documents, and how many."""
+    found: dict[str, int] = {}
+    for one in everything():
+        if isinstance(one, DemoDataStream):
+            found |= {name: len(part) for name, part in zip(one.backing_indices, one.documents, strict=True)}
+        elif one.documents and not one.closed and "hidden" not in one.body["settings"]["index"]:
+            found[one.name] = len(one.documents)
+    return found
 
 
 def _stream() -> DemoDataStream:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,6 +82,7 @@ def audited(folder: Path, roles: str = "") -> Iterator[Audited]:
     settings = settings_of({"backend.memory.load": ["documents"], "path.roles": "roles.yml", "path.data": "data"}, folder)
     identity = NodeIdentity.load(settings.path.data, "exported", "gateway")
     with Dispatcher.build(settings, identity, MemoryBackend.load(settings.backend.memory.load, identity)) as dispatcher:
+        dispatcher.publish(TRANSPORT, "127.0.0.1", 9300)
         made = Audited(dispatcher)
         made.audit(node__name="gw-1")
         yield made
@@ -99,7 +99,3 @@ def by_certificate(*roles: str, user: str = "bob", acting: User | None = None) -
         User(user, roles=list(roles)), REALM, authenticating_user=acting, looked_up_by=looked_up, version=V_8_19
     )
     return {AUTHENTICATION_HEADER: authentication.encode()}
-
-
-def lines(events: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(event) + "\n" for event in events)

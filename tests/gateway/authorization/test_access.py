@@ -126,7 +126,7 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
         (
             '{"search":["a"]}',
             "parse_exception",
-            f"{FAILED}. expected field [search] value to be an array of objects, but found an array element of type [VALUE_STRING]",
+            f"{FAILED}. expected field [null] value to be an array of objects, but found an array element of type [VALUE_STRING]",
         ),
         (
             '{"search":[{"names":["a"],"query":"no query"}]}',
@@ -149,7 +149,7 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
         (
             '{"search":"a"}',
             "x_content_parse_exception",
-            "[cross_cluster_api_key_request_access] search must be an array of objects",
+            "[cross_cluster_api_key_request_access] search doesn't support values of type: VALUE_STRING",
         ),
         ("[]", "x_content_parse_exception", "[cross_cluster_api_key_request_access] Expected START_OBJECT"),
     ],

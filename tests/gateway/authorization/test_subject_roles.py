@@ -10,7 +10,6 @@ import pytest
 from gateway.authentication.subjects import CrossClusterKey, Subject, certificate_subject, cross_cluster_subject
 from gateway.authorization import (
     Role,
-    RoleStore,
     authorize,
     authorize_cluster,
     authorize_indices,
@@ -37,21 +36,20 @@ from tests.vectors import read_lines
 
 SEARCH = "indices:data/read/search"
 NATIVE = RealmRef(node_name="n", name="native1", type="native")
-STORE = RoleStore(
-    parse_role_file(
-        b"""
+STORE = parse_role_file(
+    b"""
 logs: {indices: [{names: 'logs-*', privileges: [read]}]}
 metrics: {cluster: [monitor], indices: [{names: [metrics], privileges: [all]}]}
 runner: {run_as: ['al*']}
+unusable: {indices: [{names: ['*'], privileges: [reed]}]}
 """
-    )
 )
 
 
 def search(role: Role, *names: str) -> list[str]:
     grant = authorize_indices(role, SEARCH, names, IndicesOptions(), CLUSTER)
     assert grant.names is not None
-    return list(grant.names)
+    return sorted(grant.names)  # expanded names have an order of their own
 
 
 def refusal(role: Role, action: str = SEARCH, *names: str) -> str:
@@ -203,7 +201,24 @@ def test_reserved_roles() -> None:
     assert search(viewer, "logs-*") == ["logs-a1", "logs-a2", "logs-alias", "logs-b1"]
     assert "on indices [.hidden]" in refusal(viewer, SEARCH, ".hidden")
     assert search(viewer, ".alerts-x", "profiling-1") == [".alerts-x", "profiling-1"]
-    assert "(assigned roles [kibana_admin] were not found)" in refusal(by_certificate(User("k", ["kibana_admin"])), SEARCH, "a")
+    kibana = by_certificate(User("k", ["kibana_system"]))
+    assert authorize_cluster(kibana, "cluster:monitor/state").checks
+    assert "with effective roles [kibana_system] on restricted indices [.security-7]" in refusal(kibana, SEARCH, ".security-7")
+    assert "with effective roles [kibana_admin] on indices [a]" in refusal(
+        by_certificate(User("k", ["kibana_admin"])), SEARCH, "a"
+    )
+
+
+def test_a_role_that_cannot_be_used_refuses_those_who_have_it() -> None:
+    for roles in (["unusable"], ["logs", "unusable"]):
+        subject = certificate_subject(Authentication(User("alice", roles), NATIVE), "a")
+        kind, reason = refused(subject)
+        assert kind == "illegal_argument_exception"
+        assert reason is not None
+        assert reason.startswith("unknown index privilege [reed]")
+    superuser = by_certificate(User("elastic", ["unusable", "superuser", "logs"]))
+    assert search(superuser, ".security-7") == [".security-7"]
+    assert superuser.names == ("superuser",)
 
 
 def test_run_as() -> None:
@@ -256,7 +271,6 @@ def test_api_keys_that_are_refused() -> None:
     assert refused(api_key({owner: one("*"), API_KEY_TYPE: "cross_cluster"}))[1] == (
         "authentication expected API key type of [rest], but API key [k1] has type [cross_cluster]"
     )
-    assert refused(api_key({owner: b"{}", API_KEY_CREATOR_REALM_NAME: "_service_account"}))[0] == "illegal_argument_exception"
 
 
 def test_a_key_restricted_to_a_workflow_does_nothing_from_another_cluster() -> None:
@@ -300,7 +314,7 @@ def test_the_system_user_with_a_certificate() -> None:
     role = system()
     for action in ("cluster:monitor/state", "internal:transport/handshake", "internal:admin/tasks/cancel_child"):
         assert authorize_cluster(role, action).names is None
-    assert search(role, "logs-a*", ".security-7") == ["logs-a1", "logs-a2", "logs-alias", ".security-7"]
+    assert search(role, "logs-a*", ".security-7") == [".security-7", "logs-a1", "logs-a2", "logs-alias"]
     assert refusal(role, "cluster:admin/xpack/security/user/get").startswith(
         "action [cluster:admin/xpack/security/user/get] is unauthorized for user [_system] with effective roles [_system], this action"
     )
@@ -326,21 +340,84 @@ def test_other_internal_users_with_a_certificate() -> None:
         return certificate_subject(Authentication(User(name, internal=True), realm, AuthenticationType.INTERNAL), "a")
 
     xpack = build_role(internal("_xpack"), STORE)
-    assert search(xpack, "logs-a1", ".kibana") == ["logs-a1", ".kibana"]
+    assert search(xpack, "logs-a1", ".kibana") == [".kibana", "logs-a1"]
     assert "on restricted indices [.security-7]" in refusal(xpack, SEARCH, ".security-7")
-    assert refused(internal("_storage")) == (
+    storage = build_role(internal("_storage"), STORE)
+    assert authorize_indices(storage, "indices:admin/refresh", ["metrics"], IndicesOptions(), CLUSTER).names == ("metrics",)
+    assert "is unauthorized for user [_storage] with effective roles [_storage] on indices [metrics]" in refusal(
+        storage, SEARCH, "metrics"
+    )
+    assert refused(internal("_nobody")) == (
         "illegal_argument_exception",
-        "the internal user [_storage] should never have its roles resolved",
+        "the internal user [_nobody] should never have its roles resolved",
     )
 
 
-def test_service_accounts_are_refused_by_name() -> None:
+def service_account(name: str) -> Subject:
     realm = RealmRef(node_name="n", name="_service_account", type="_service_account")
-    subject = certificate_subject(Authentication(User("elastic/kibana"), realm, AuthenticationType.TOKEN), "a")
-    kind, reason = refused(subject)
-    assert kind == "security_exception"
-    assert reason is not None
-    assert reason.startswith("cannot load role for service account [elastic/kibana]")
+    return certificate_subject(Authentication(User(name), realm, AuthenticationType.TOKEN), "a")
+
+
+def test_service_accounts_have_their_fixed_role() -> None:
+    kibana = build_role(service_account("elastic/kibana"), STORE)
+    assert authorize_cluster(kibana, "cluster:monitor/state").checks
+    assert refusal(kibana, SEARCH, ".security-7").startswith(
+        "action [indices:data/read/search] is unauthorized for service account [elastic/kibana] on restricted indices [.security-7], "
+    )
+    fleet = build_role(service_account("elastic/fleet-server"), STORE)
+    assert authorize_indices(fleet, "indices:data/write/bulk", None, IndicesOptions(), CLUSTER).checks
+    assert "for service account [elastic/fleet-server] on indices [logs-a1]" in refusal(fleet, SEARCH, "logs-a1")
+
+
+@pytest.mark.parametrize("name", ["elastic/nothing", "kibana", "other/kibana"])
+def test_service_accounts_that_do_not_exist(name: str) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        build_role(service_account(name), STORE)
+    assert (caught.value.type, caught.value.status) == ("security_exception", 500)
+    assert caught.value.reason == f"cannot load role for service account [{name}] - no such service account"
+
+
+def test_api_keys_of_service_accounts_that_old_releases_made() -> None:
+    metadata = {API_KEY_LIMITED_BY_ROLE_DESCRIPTORS: b"{}", API_KEY_CREATOR_REALM_NAME: "_service_account"}
+    realm = RealmRef(node_name="n", name="_es_api_key", type="_es_api_key")
+    for user, allowed in (("elastic/fleet-server", True), ("elastic/kibana", False)):
+        authentication = Authentication(User(user), realm, AuthenticationType.API_KEY, metadata={API_KEY_ID: "k1", **metadata})
+        role = build_role(certificate_subject(authentication, "a"), STORE)
+        if allowed:
+            assert authorize_cluster(role, "cluster:monitor/state").checks
+        else:
+            assert f"for API key id [k1] of user [{user}]" in refusal(role, "cluster:monitor/state")
+        assert f"for API key id [k1] of user [{user}] on indices [logs-a1]" in refusal(role, SEARCH, "logs-a1")
+
+
+def test_the_superuser_of_old_api_keys_is_that_of_today() -> None:
+    legacy: dict[str, Any] = {
+        "cluster": ["all"],
+        "indices": [entry("*", privileges=["all"], allow_restricted_indices=True)],
+        "applications": [{"application": "*", "privileges": ["*"], "resources": ["*"]}],
+        "run_as": ["*"],
+        "metadata": {"_reserved": True},
+    }
+    write = "indices:admin/refresh"
+    for body, allowed in ((legacy, False), ({**legacy, "metadata": {}}, True), ({**legacy, "run_as": ["x"]}, True)):
+        owner = json.dumps({"superuser": body}).encode()
+        role = build_role(api_key({API_KEY_LIMITED_BY_ROLE_DESCRIPTORS: owner}), STORE)
+        assert search(role, ".security-7") == [".security-7"]
+        if allowed:
+            assert authorize_indices(role, write, [".security-7"], IndicesOptions(), CLUSTER).names == (".security-7",)
+        else:
+            assert "on restricted indices [.security-7]" in refusal(role, write, ".security-7")
+
+
+def test_who_is_not_known_at_home_gets_nothing_here() -> None:
+    realm = RealmRef(node_name="n", name="__anonymous", type="__anonymous")
+    anonymous = Authentication(User("_anonymous", ["superuser"]), realm, AuthenticationType.ANONYMOUS)
+    with pytest.raises(ElasticsearchException) as caught:
+        certificate_subject(anonymous, SEARCH)
+    assert (caught.value.type, caught.value.status) == ("security_exception", 401)
+    assert caught.value.reason == f"action [{SEARCH}] requires authentication"
+    assert set(caught.value.headers) == {"WWW-Authenticate"}
+    assert cross_cluster_subject(SubjectInfo(anonymous), CrossClusterKey("ID", "creator", b"{}")).principal == "_anonymous"
 
 
 def test_roles_of_real_headers() -> None:

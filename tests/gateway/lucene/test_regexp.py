@@ -202,3 +202,9 @@ def test_boolean_operators(one: str, other: str, word: str) -> None:
     assert Automaton(regexp.parse(f"~({one})")).matches(word) is not first
     if is_subset(regexp.parse(one), regexp.parse(other)):
         assert second or not first
+
+
+def test_no_word_has_a_character_beyond_the_last() -> None:
+    # Every word but the empty one: its complement has no word that begins with a letter.
+    assert is_subset(regexp.parse("a.*"), regexp.parse_wildcard("*?"))
+    assert is_empty(languages.intersection([regexp.parse("a.*"), languages.complement(regexp.parse_wildcard("?*"))]))

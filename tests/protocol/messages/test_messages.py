@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import WireError
-from protocol.messages import cluster_state, field_caps, handshake, info, nodes, proxy, resolve, stats, tasks
+from protocol.messages import cluster_state, field_caps, get, handshake, info, nodes, proxy, resolve, stats, tasks, terms_enum
 from protocol.messages.common import Empty, NodeRole, TaskId, TimeUnit, TimeValue, TransportAddress
 from protocol.schema import Message
 from protocol.versions import HANDSHAKE_7, HANDSHAKE_8, V_8_19, TransportVersion
@@ -40,6 +40,10 @@ CLASSES: dict[str, type[Message]] = {
     "field_caps_request": field_caps.FieldCapsRequest,
     "field_caps_response": field_caps.FieldCapsResponse,
     "proxy_request": proxy.ProxyRequest,
+    "terms_enum_request": terms_enum.TermsEnumRequest,
+    "terms_enum_response": terms_enum.TermsEnumResponse,
+    "get_request": get.GetRequest,
+    "get_response": get.GetResponse,
 }
 
 

@@ -100,7 +100,6 @@ def _settings(context: Context, params: dict[str, Any]) -> Settings:
     options = MatchOptions(
         must=all_terms,
         analyzer=params.get("analyzer"),
-        fuzziness=params.get("fuzziness"),
         prefix_length=whole(params, "fuzzy_prefix_length", 0),
         max_expansions=whole(params, "fuzzy_max_expansions", MAX_EXPANSIONS),
         transpositions=flag(params, "fuzzy_transpositions", True),
@@ -115,6 +114,7 @@ def _settings(context: Context, params: dict[str, Any]) -> Settings:
         kind=kind,
         tie=TIES[kind] if tie is None else number(tie, "query_string", "tie_breaker"),
         options=options,
+        fuzziness=params.get("fuzziness"),
         quote_analyzer=params.get("quote_analyzer"),
         quote_suffix=params.get("quote_field_suffix"),
         phrase_slop=whole(params, "phrase_slop", 0),

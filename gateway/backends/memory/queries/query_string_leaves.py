@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gateway.backends.memory import analysis
 from gateway.backends.memory.mapping import FieldType
@@ -31,6 +32,8 @@ class Settings:
     kind: str
     tie: float
     options: MatchOptions
+    fuzziness: Any
+    """Of a word with a tilde and no number; other words are not fuzzy."""
     quote_analyzer: str | None
     quote_suffix: str | None
     phrase_slop: int
@@ -176,7 +179,7 @@ class Leaves:
 
     def fuzzy(self, field: str | None, text: str, token: Token) -> Node | None:
         """A term with a tilde and perhaps the number of edits."""
-        fuzziness = self._settings.options.fuzziness if len(token.text) == 1 else token.text[1:]
+        fuzziness = self._settings.fuzziness if len(token.text) == 1 else token.text[1:]
         edits = edits_of(fuzziness, text)
         options = self._settings.options
         return self._each(

@@ -109,6 +109,7 @@ public class MessageSamples {
         )::writeTo)));
         samples.put("ban_request:set", MessageOracle.base64(MessageOracle.bytes(ban(new TaskId("node", 12), true, "by user request")::writeTo)));
         samples.put("ban_request:lift", MessageOracle.base64(MessageOracle.bytes(ban(new TaskId("node", 12), false, null)::writeTo)));
+        samples.putAll(TermsSamples.all());
         return samples;
     }
 

@@ -5,15 +5,19 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
+import org.elasticsearch.ElasticsearchException;
 import org.elasticsearch.ElasticsearchParseException;
 import org.elasticsearch.action.support.PlainActionFuture;
 import org.elasticsearch.cluster.metadata.AliasMetadata;
 import org.elasticsearch.cluster.metadata.DataStream;
 import org.elasticsearch.cluster.metadata.IndexMetadata;
 import org.elasticsearch.cluster.metadata.Metadata;
+import org.elasticsearch.common.Strings;
+import org.elasticsearch.common.bytes.BytesArray;
 import org.elasticsearch.common.bytes.BytesReference;
 import org.elasticsearch.common.logging.LogConfigurator;
 import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.common.xcontent.XContentHelper;
 import org.elasticsearch.index.IndexVersion;
 import org.elasticsearch.xcontent.XContentBuilder;
 import org.elasticsearch.xcontent.XContentType;
@@ -32,6 +36,7 @@ import org.elasticsearch.xpack.security.authz.store.CompositeRolesStore;
  *   {"op":"authorize","sets":[{name: descriptor}],"action":a,"names":[..],"words":[field names]}
  *       -> {"granted":bool,"indices":{concrete index: {"queries":[[text]] or null,"fields":[words that are granted] or null}}}
  *          or {"refused": why a descriptor is}
+ *   {"op":"parse","text":descriptor as JSON} -> {"descriptor": as Elasticsearch shows it} or {"causes":[[type, reason]..]}
  */
 public class RuleOracle {
     static {
@@ -52,6 +57,7 @@ public class RuleOracle {
                 yield Map.of();
             }
             case "authorize" -> authorize(call);
+            case "parse" -> parse((String) call.get("text"));
             default -> throw new IllegalArgumentException("op");
         };
     }
@@ -99,6 +105,23 @@ public class RuleOracle {
             }
         }
         return Map.of("granted", control.isGranted(), "indices", indices);
+    }
+
+    static Map<String, Object> parse(String text) throws Exception {
+        try {
+            RoleDescriptor descriptor = RoleDescriptor.parserBuilder()
+                .allowRestriction(true)
+                .allowDescription(true)
+                .build()
+                .parse("r", new BytesArray(text), XContentType.JSON);
+            return Map.of("descriptor", XContentHelper.convertToMap(JsonXContent.jsonXContent, Strings.toString(descriptor), true));
+        } catch (Exception e) {
+            List<List<String>> causes = new ArrayList<>();
+            for (Throwable one = e; one != null; one = one.getCause()) {
+                causes.add(List.of(ElasticsearchException.getExceptionName(one), String.valueOf(one.getMessage())));
+            }
+            return Map.of("causes", causes);
+        }
     }
 
     @SuppressWarnings("unchecked")

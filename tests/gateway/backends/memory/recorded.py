@@ -16,6 +16,7 @@ from gateway.backends.memory.search import Target, search
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SearchHit
 from protocol.messages.search_response import SearchResponse
+from protocol.messages.suggestions import Suggestion, TermSuggestion
 from protocol.versions import V_8_19
 
 ENGINE = Path(__file__).parents[3] / "vectors" / "engine"
@@ -84,7 +85,22 @@ def rest(response: SearchResponse) -> dict[str, Any]:
         shown["aggregations"] = json.loads(json.dumps(render(response.aggregations)))
     if response.terminated_early is not None:
         shown["terminated_early"] = response.terminated_early
+    if response.suggest is not None:
+        shown["suggest"] = {one.name: _entries(one) for one in response.suggest}
     return shown
+
+
+def _entries(suggestion: Suggestion) -> list[dict[str, Any]]:
+    assert isinstance(suggestion, TermSuggestion)
+    return [
+        {
+            "text": entry.text,
+            "offset": entry.offset,
+            "length": entry.length,
+            "options": [{"text": option.text, "score": option.score, "freq": option.freq} for option in entry.options],
+        }
+        for entry in suggestion.entries
+    ]
 
 
 def _float(value: float) -> float | None:

@@ -12,6 +12,7 @@ import trio
 
 from gateway.authentication.subjects import Subject
 from gateway.authorization import Role, authorize_indices
+from gateway.authorization.interceptors import check_rules
 from gateway.backends import Call
 from gateway.backends.memory.backend import MemoryBackend
 from gateway.backends.memory.cluster import MemoryCluster
@@ -75,6 +76,7 @@ def answer(who: str, action: str, request: Request) -> bytes:
     assert known.targets is not None
     targets = known.targets(message)
     grant = authorize_indices(user(who), action, targets.names, targets.options, backend().metadata())
+    check_rules(action, message, grant)
 
     async def ask() -> bytes:
         return await backend().execute(Call(action, V_8_19, payload, message, grant))

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gateway.backends.memory.cluster import MemoryCluster
+from gateway.backends.memory.definitions import create_index
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import NOW, cases, indices
@@ -74,3 +75,19 @@ def test_unknown_filters_and_runtime_fields_are_refused(cluster: MemoryCluster) 
         cluster.field_caps(["one"], options, ["*"], now_millis=NOW, filters=["-frob"])
     with pytest.raises(ElasticsearchException, match=r"\[runtime_mappings\] is not supported"):
         cluster.field_caps(["one"], options, ["*"], now_millis=NOW, runtime_fields={"x": {"type": "long"}})
+
+
+def test_the_field_of_ignored_fields_is_empty_until_a_document_has_one() -> None:
+    """A real 8.19.21 node leaves ``_ignored`` out as long as no document has ignored fields."""
+    index = create_index("i", {"mappings": {"properties": {"k": {"type": "keyword", "ignore_above": 5}}}})
+    cluster = MemoryCluster([index], name="memory")
+
+    def shown() -> set[str]:
+        (answer,) = cluster.field_caps(["i"], IndicesOptions(), ["*"], now_millis=NOW, include_empty=False).index_responses
+        return set(answer.fields)
+
+    index.add("1", b'{"k": "short"}')
+    assert "k" in shown()
+    assert "_ignored" not in shown()
+    index.add("2", b'{"k": "too long for its field"}')
+    assert "_ignored" in shown()

@@ -24,7 +24,7 @@ DIFFERENT = {
     **dict.fromkeys(
         (
             *("highlight_function", "docvalue_num_fmt", "sort_ignored"),
-            *("collapse_inner", "collapse_rescore", "error_script_fields", "error_runtime", "error_suggest", "error_slice"),
+            *("collapse_inner", "collapse_rescore", "error_script_fields", "error_runtime", "error_slice"),
             *(
                 "error_pit",
                 "error_explain",

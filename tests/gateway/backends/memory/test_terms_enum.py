@@ -79,4 +79,5 @@ def test_a_role_query_that_cannot_run_shows_nothing() -> None:
     request = TermsEnumRequest(indices=["i"], field="k")
     broken = IndexAccess(queries=(({"match_all": {}},),), problem=ElasticsearchException("illegal_argument_exception", "no"))
     assert terms_enum([(index, broken)], request, now_millis=0) == TermsEnumResponse()
+    assert terms_enum([(index, EVERYTHING), (index, broken)], request, now_millis=0) == TermsEnumResponse()
     assert terms_enum([(index, EVERYTHING)], request, now_millis=0).terms == ["a"]

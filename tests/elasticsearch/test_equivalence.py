@@ -1,0 +1,62 @@
+"""Whoever asks, whatever is asked: the gateway answers what a real remote cluster answers.
+
+Each case is a key or a set of roles on the remote side, a user and a version on the local side, and a request; see ``equivalence``. With
+``RCGATEWAY_EQUIVALENCE=all`` every combination is asked instead of a selection.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import pytest
+
+from tests.elasticsearch.equivalence.asking import CREDENTIALS, Asker, Case
+from tests.elasticsearch.equivalence.pairs import pairwise
+from tests.elasticsearch.equivalence.requests import REQUESTS
+from tests.elasticsearch.equivalence.users import USERS
+from tests.elasticsearch.rig.clusters import Clusters
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
+
+VERSIONS = (NEWEST_9, NEWEST_8)
+FACTORS = {"credential": CREDENTIALS, "user": tuple(USERS), "request": tuple(REQUESTS), "version": VERSIONS}
+LEAST = 1500
+AT_ONCE = 4
+"""Cases that are asked at the same time; answers of a case do not depend on others."""
+
+CASES = [
+    Case(*values)
+    for values in (product(*FACTORS.values()) if os.environ.get("RCGATEWAY_EQUIVALENCE") == "all" else pairwise(FACTORS, LEAST))
+]
+
+
+@pytest.fixture(scope="module")
+def asker(clusters: Clusters) -> Iterator[Asker]:
+    with Asker(clusters) as asker:
+        yield asker
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_the_gateway_answers_what_a_real_remote_answers(asker: Asker, version: str, credential: str) -> None:
+    cases = [case for case in CASES if (case.version, case.credential) == (version, credential)]
+    for case in cases:
+        asker.prepare(case)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [
+            f"{case}: {line}" for case, lines in zip(cases, pool.map(asker.differences, cases), strict=True) for line in lines[:3]
+        ]
+    assert not found, f"{len(found)} differences\n" + "\n".join(found)
+
+
+def test_the_matrix_is_as_large_as_it_should_be() -> None:
+    assert len(CREDENTIALS) >= 25
+    assert len(USERS) >= 10
+    assert len(REQUESTS) >= 40
+    assert len(CASES) >= LEAST
+    for first, second in ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)):
+        names = list(FACTORS)
+        met = {(getattr(case, names[first]), getattr(case, names[second])) for case in CASES}
+        assert met == set(product(FACTORS[names[first]], FACTORS[names[second]]))
