@@ -144,9 +144,9 @@ class Pump:
                     raise ElasticsearchException("node_closed_exception", "the gateway is shutting down")
                 answer = await self.handler.handle(request, self.peer)
                 if isinstance(answer, Forwarded):
-                    frame = self.machine.forwarded_response(header, answer.status, answer.headers, answer.payload)
-                else:
-                    frame = self.machine.response(header, answer, request.compression)
+                    await self._forward(header, answer)
+                    return
+                frame = self.machine.response(header, answer, request.compression)
             except ElasticsearchException as error:
                 frame = self.machine.error_response(header, error)
             await self._send(frame)
@@ -164,12 +164,31 @@ class Pump:
             refusal = error
         await self._send(self.machine.error_response(request.header, refusal))
 
+    async def _forward(self, request: Header, answer: Forwarded) -> None:
+        """Raises ElasticsearchException while nothing has been sent. An answer that breaks off after that ends the connection, since the
+        frame that announced it cannot be completed."""
+        try:
+            head = self.machine.forwarded_head(request, answer.status, answer.headers, answer.size)
+            first = await anext(answer.parts, b"")
+            async with self._send_lock:
+                await self._send_pieces(head + first)
+                try:
+                    async for part in answer.parts:
+                        await self._send_pieces(part)
+                except ElasticsearchException as error:
+                    raise WireError(f"an answer broke off: {error.reason}") from error
+        finally:
+            answer.discard()
+
     async def _send(self, frame: bytes) -> None:
         async with self._send_lock:
-            view = memoryview(frame)
-            for start in range(0, len(view), SEND_BYTES):
-                with trio.fail_after(SEND_SECONDS):
-                    await self.stream.send_all(view[start : start + SEND_BYTES])
+            await self._send_pieces(frame)
+
+    async def _send_pieces(self, data: bytes) -> None:
+        view = memoryview(data)
+        for start in range(0, len(view), SEND_BYTES):
+            with trio.fail_after(SEND_SECONDS):
+                await self.stream.send_all(view[start : start + SEND_BYTES])
 
     async def _send_last(self, data: bytes) -> None:
         """Send to one who may not listen, for a second at most."""

@@ -129,11 +129,11 @@ class Dispatcher:
             self._refused[peer.connection] = header, error
             raise
 
-    def connection_closed(self, peer: Peer) -> None:
+    async def connection_closed(self, peer: Peer) -> None:
         if (refused := self._refused.pop(peer.connection, None)) is not None:
             self.audit.refused_header(refused[0], peer, refused[1])
         self.tasks.forget_connection(peer.connection)
-        self.backend.connection_closed(peer.connection)
+        await self.backend.connection_closed(peer.connection)
 
     async def handle(self, request: RequestReceived, peer: Peer) -> bytes | Forwarded:
         """See RequestHandler. Whatever goes wrong is an ElasticsearchException here: a bug in one request is its error and no more."""
@@ -144,7 +144,7 @@ class Dispatcher:
             with self.in_flight.hold(len(request.payload), request.header.action):
                 answer = await self._answer(request, peer, progress)
             progress.answered = True
-            progress.bytes_out = len(answer.payload if isinstance(answer, Forwarded) else answer)
+            progress.bytes_out = answer.size if isinstance(answer, Forwarded) else len(answer)
             return answer
         except ElasticsearchException as error:
             failure = error

@@ -150,7 +150,7 @@ class Server:
             await pump.run()
         finally:
             del self._pumps[peer.connection]
-            self.dispatcher.connection_closed(peer)
+            await self.dispatcher.connection_closed(peer)
 
     async def _passes_filter(self, door: Door, peer: Peer, about: dict[str, Any]) -> bool:
         """Before anything is read of the client or sent to it."""

@@ -1,7 +1,8 @@
 """The local cluster's end of one connection, without any IO: the counterpart of ``protocol.connection``.
 
 ``handshake`` makes the first bytes; ``receive_data`` yields events; ``request`` makes the bytes of a request and gives it its id. Payloads
-stay as they came, compressed ones too: who only passes them on never looks inside. MOVES says what may come in which state.
+come in parts and as they are, compressed ones too: who only passes them on neither assembles them nor looks inside. MOVES says what may
+come in which state.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from protocol.errors import WireError
-from protocol.frames import Frame, FrameDecoder, Header, Limits, Ping, Status, encode_frame
+from protocol.frames import FrameSplitter, Header, Limits, Part, Ping, Status, encode_frame
 from protocol.messages.handshake import TCP_HANDSHAKE, TcpHandshakeRequest, TcpHandshakeResponse
 from protocol.versions import HANDSHAKE_8, TransportVersion
 
 MAX_OPEN_REQUESTS = 65_536
 """Requests on one connection whose answers have not come: a peer that never answers must not fill the memory."""
+
+MAX_HANDSHAKE = 4096
+"""Bytes of the handshake's answer, which is a version and a release."""
 
 
 class State(enum.Enum):
@@ -53,14 +57,22 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseReceived:
-    """An answer, an error where ``header.status`` says so. ``payload`` is as it came: compressed, where the status says that."""
+class ResponseStarted:
+    """An answer begins, an error where ``header.status`` says so; its parts follow."""
 
     header: Header
-    payload: bytes
 
 
-ClientEvent = Connected | ResponseReceived
+@dataclass(frozen=True, slots=True)
+class ResponsePart:
+    """Some of the payload of the answer that began last; ``last`` where it ends."""
+
+    request_id: int
+    data: bytes
+    last: bool
+
+
+ClientEvent = Connected | ResponseStarted | ResponsePart
 
 
 class ClientConnection:
@@ -72,7 +84,9 @@ class ClientConnection:
         self.state = State.NEW
         self.version: TransportVersion | None = None
         self._offered, self._oldest, self._release = offered, oldest, release
-        self._decoder = FrameDecoder(limits, opaque=True)
+        self._splitter = FrameSplitter(limits)
+        self._current: Header | None = None
+        self._handshake = bytearray()
         self._ids = itertools.count(1)
         self._open: set[int] = set()
 
@@ -112,16 +126,17 @@ class ClientConnection:
         """The events that these bytes complete; an answer that nobody waits for is an error as well. Raises WireError and closes the
         connection where they are not what may come."""
         try:
-            for item in self._decoder.receive(data):
+            for item in self._splitter.receive(data):
                 if isinstance(item, Ping):
                     self._move(Kind.PING)
                 elif isinstance(item, Header):
-                    self._move(_kind(item))
-                    if item.request_id not in self._open:
-                        raise WireError(f"an answer to the request [{item.request_id}], which nobody made")
+                    self._begins(item)
+                    if not item.is_handshake:
+                        yield ResponseStarted(item)
                 else:
-                    self._open.discard(item.header.request_id)
-                    yield self._connected(item) if item.header.is_handshake else ResponseReceived(item.header, item.payload)
+                    event = self._part(item)
+                    if event is not None:
+                        yield event
         except WireError:
             self.state = State.CLOSED
             raise
@@ -137,10 +152,29 @@ class ClientConnection:
             raise WireError(f"a {kind.value} is not expected on a connection that is {self.state.value}")
         self.state = state
 
-    def _connected(self, frame: Frame) -> Connected:
-        if frame.header.status & (Status.ERROR | Status.COMPRESSED):
+    def _begins(self, header: Header) -> None:
+        self._move(_kind(header))
+        if header.request_id not in self._open:
+            raise WireError(f"an answer to the request [{header.request_id}], which nobody made")
+        if header.is_handshake and header.size > MAX_HANDSHAKE:
+            raise WireError(f"a handshake of [{header.size}b]")
+        self._current = header
+
+    def _part(self, part: Part) -> ClientEvent | None:
+        header = self._current
+        assert header is not None  # noqa: S101 - the splitter gives a header first
+        if part.last:
+            self._open.discard(header.request_id)
+            self._current = None
+        if not header.is_handshake:
+            return ResponsePart(header.request_id, part.data, part.last)
+        self._handshake += part.data
+        return self._connected(header, bytes(self._handshake)) if part.last else None
+
+    def _connected(self, header: Header, payload: bytes) -> Connected:
+        if header.status & (Status.ERROR | Status.COMPRESSED):
             raise WireError("the handshake was answered with an error")
-        answer = TcpHandshakeResponse.decode(frame.payload, frame.header.version)
+        answer = TcpHandshakeResponse.decode(payload, header.version)
         offered = TransportVersion(answer.transport_version)
         self.version = min(offered, self._offered)
         if self.version < self._oldest:

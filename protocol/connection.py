@@ -15,7 +15,7 @@ from protocol.compression import Compression
 from protocol.errors import ElasticsearchException, WireError
 from protocol.events import Event, HandshakeReceived, PingReceived, RequestReceived, RequestStarted
 from protocol.exceptions import sent_by, write_exception
-from protocol.frames import PING, Frame, FrameDecoder, Header, Limits, Ping, Status, encode_frame
+from protocol.frames import PING, Frame, FrameDecoder, Header, Limits, Ping, Status, encode_frame, encode_head
 from protocol.messages.handshake import TCP_HANDSHAKE, TcpHandshakeRequest, TcpHandshakeResponse
 from protocol.versions import HANDSHAKE_7, HANDSHAKE_8, TransportVersion
 from protocol.wire import Writer
@@ -98,10 +98,11 @@ class ServerConnection:
             compression=compression,
         )
 
-    def forwarded_response(self, request: Header, status: Status, headers: Mapping[str, list[str]], payload: bytes) -> bytes:
-        """The frame that answers a request with what another connection gave: an error or not, compressed or not, as ``status`` says."""
-        return encode_frame(
-            request_id=request.request_id, status=status, version=request.version, payload=payload, response_headers=headers
+    def forwarded_head(self, request: Header, status: Status, headers: Mapping[str, list[str]], size: int) -> bytes:
+        """What comes before the ``size`` bytes of a payload that another connection gave: an error or not, compressed or not, as
+        ``status`` says."""
+        return encode_head(
+            request_id=request.request_id, status=status, version=request.version, payload_size=size, response_headers=headers
         )
 
     def error_response(self, request: Header, error: ElasticsearchException) -> bytes:

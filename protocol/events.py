@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol.compression import Compression
 from protocol.frames import Header
@@ -40,7 +40,7 @@ class RequestReceived:
     header: Header
     payload: bytes
     compression: Compression | None
-    raw: bytes = b""
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 Event = PingReceived | HandshakeReceived | RequestStarted | RequestReceived

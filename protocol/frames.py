@@ -77,6 +77,8 @@ class Header:
     action: str = ""
     request_headers: Mapping[str, str] = field(default_factory=dict)
     response_headers: Mapping[str, list[str]] = field(default_factory=dict)
+    payload_size: int = 0
+    """In bytes, as they come."""
 
     @property
     def is_request(self) -> bool:
@@ -103,51 +105,31 @@ class Ping:
     """A keep-alive; the server side answers with the same six bytes."""
 
 
-class FrameDecoder:
-    """Cuts a stream into pings, headers and frames.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bytes of a payload, as they came; ``last`` where the message ends with them."""
 
-    ``receive`` yields a Header as soon as it is complete, before the payload has come, and the Frame with that same header after.
-    It raises WireError at the first malformed byte; the stream has no meaning after that. ``opaque``: payloads are given as they came,
-    without a look inside.
-    """
+    data: bytes = field(repr=False)
+    last: bool
 
-    def __init__(self, limits: Limits | None = None, *, opaque: bool = False) -> None:
+
+class _Stream:
+    """Where messages begin in a stream, and what their headers say."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
-        self._opaque = opaque
         self._buffer = bytearray()
-        self._header: Header | None = None
         self._payload_start = 0
 
-    @property
-    def buffered(self) -> int:
-        """Bytes of a message that is not complete."""
-        return len(self._buffer)
-
-    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Ping | Header | Frame]:
-        self._buffer += data
-        while True:
-            if self._header is None:
-                size = self._message_size_untrusted()
-                if size is None:
-                    return
-                if size == 0:
-                    del self._buffer[: _PREFIX.size]
-                    yield Ping()
-                    continue
-                self._header = self._header_untrusted(size)
-                if self._header is None:
-                    return
-                yield self._header
-            header = self._header
-            if len(self._buffer) < header.size:
-                return
-            raw = payload = bytes(memoryview(self._buffer)[self._payload_start : header.size])
-            del self._buffer[: header.size]
-            self._header = None
-            compression = None
-            if header.status & Status.COMPRESSED and not self._opaque:
-                compression, payload = decompress_untrusted(payload, self._limits.payload)
-            yield Frame(header, payload, compression, raw)
+    def _next_untrusted(self) -> Ping | Header | None:
+        """What the buffer begins with; None where that is not complete. A ping is taken off the buffer, a header is not."""
+        size = self._message_size_untrusted()
+        if size is None:
+            return None
+        if size == 0:
+            del self._buffer[: _PREFIX.size]
+            return Ping()
+        return self._header_untrusted(size)
 
     def _message_size_untrusted(self) -> int | None:
         """The frame's size after the prefix, 0 for a ping, None where six bytes are not there yet."""
@@ -193,7 +175,87 @@ class FrameDecoder:
                 reader.list(reader.string)
             action = reader.string()
         reader.expect_end("the variable header")
-        return Header(request_id, Status(status), version, size + _PREFIX.size, action, request_headers, response_headers)
+        whole = size + _PREFIX.size
+        return Header(
+            request_id,
+            Status(status),
+            version,
+            whole,
+            action,
+            request_headers,
+            response_headers,
+            whole - self._payload_start,
+        )
+
+
+class FrameDecoder(_Stream):
+    """Cuts a stream into pings, headers and frames.
+
+    ``receive`` yields a Header as soon as it is complete, before the payload has come, and the Frame with that same header after.
+    It raises WireError at the first malformed byte; the stream has no meaning after that.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__(limits)
+        self._header: Header | None = None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of a message that is not complete."""
+        return len(self._buffer)
+
+    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Ping | Header | Frame]:
+        self._buffer += data
+        while True:
+            if self._header is None:
+                item = self._next_untrusted()
+                if item is None:
+                    return
+                yield item
+                if isinstance(item, Ping):
+                    continue
+                self._header = item
+            header = self._header
+            if len(self._buffer) < header.size:
+                return
+            raw = payload = bytes(memoryview(self._buffer)[self._payload_start : header.size])
+            del self._buffer[: header.size]
+            self._header = None
+            compression = None
+            if header.status & Status.COMPRESSED:
+                compression, payload = decompress_untrusted(payload, self._limits.payload)
+            yield Frame(header, payload, compression, raw)
+
+
+class FrameSplitter(_Stream):
+    """Cuts a stream into pings, headers and parts of payloads, for one who passes them on: no payload is assembled, nor looked into.
+
+    After each Header come its Parts, at least one. Raises like FrameDecoder.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__(limits)
+        self._left: int | None = None
+
+    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Ping | Header | Part]:
+        self._buffer += data
+        while True:
+            if self._left is None:
+                item = self._next_untrusted()
+                if item is None:
+                    return
+                if isinstance(item, Header):
+                    del self._buffer[: self._payload_start]
+                    self._left = item.size - self._payload_start
+                yield item
+            elif self._buffer or not self._left:
+                part = bytes(memoryview(self._buffer)[: self._left])
+                del self._buffer[: len(part)]
+                left = self._left - len(part)
+                self._left = left or None
+                yield Part(part, last=not left)
+            else:
+                return
 
 
 def encode_frame(
@@ -208,6 +270,32 @@ def encode_frame(
     compression: Compression | None = None,
 ) -> bytes:
     """A whole frame. ``action`` is for requests; ``compression`` sets the status bit as well."""
+    if compression is not None:
+        status |= Status.COMPRESSED
+        payload = compress(payload, compression)
+    head = encode_head(
+        request_id=request_id,
+        status=status,
+        version=version,
+        payload_size=len(payload),
+        action=action,
+        request_headers=request_headers,
+        response_headers=response_headers,
+    )
+    return head + payload
+
+
+def encode_head(
+    *,
+    request_id: int,
+    status: Status,
+    version: TransportVersion,
+    payload_size: int,
+    action: str = "",
+    request_headers: Mapping[str, str] | None = None,
+    response_headers: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """All of a frame but its payload, which is of ``payload_size`` bytes."""
     variable = Writer(version)
     variable.map(variable.string, variable.string, request_headers or {})
     variable.map(variable.string, lambda values: variable.list(variable.string, values), response_headers or {})
@@ -215,12 +303,9 @@ def encode_frame(
         if not version.supports(NO_FEATURES):
             variable.list(variable.string, [])
         variable.string(action)
-    if compression is not None:
-        status |= Status.COMPRESSED
-        payload = compress(payload, compression)
     head = variable.getvalue()
-    size = _AFTER_LENGTH + len(head) + len(payload)
-    return b"".join((_FIXED.pack(MARKER, size, request_id, status, version.id, len(head)), head, payload))
+    size = _AFTER_LENGTH + len(head) + payload_size
+    return _FIXED.pack(MARKER, size, request_id, status, version.id, len(head)) + head
 
 
 def _not_elasticsearch(start: bytes) -> WireError:

@@ -6,7 +6,7 @@ only after authorization, with the Grant that says which indices the call may to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,11 +60,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """An answer that came from elsewhere: its status bits say whether it is an error, and whether the payload is compressed."""
+    """An answer that comes from elsewhere: its status bits say whether it is an error, and whether the payload is compressed.
+
+    ``size`` is that of the payload in bytes, whose ``parts`` are still coming; ``discard`` is to be called when they are not all taken.
+    """
 
     status: Status
     headers: Mapping[str, list[str]]
-    payload: bytes = field(repr=False)
+    size: int
+    parts: AsyncIterator[bytes]
+    discard: Callable[[], None]
 
 
 class Backend(Protocol):
@@ -74,7 +79,7 @@ class Backend(Protocol):
     async def run(self) -> None:
         """What has to go on in the background; returns at once where nothing does."""
 
-    def connection_closed(self, connection: int) -> None:
+    async def connection_closed(self, connection: int) -> None:
         """The client's connection of that number is gone."""
 
     async def cluster(self) -> ClusterDescription:

@@ -348,7 +348,7 @@ class RelaySettings(Group):
     """The name to ask for and to verify, when it is not that of the address."""
     ssl: RelaySsl = Field(default_factory=RelaySsl)
     connections: Count = 6
-    """Kept open to each address."""
+    """Kept open for clients to come; each connection of a client has one of its own."""
     max_connection_age: Duration = 3600 * 10**9
     """After which a connection is replaced, so that load spreads to nodes that have come since."""
     require_decoded: Boolean = False

@@ -79,7 +79,7 @@ class MemoryBackend:
     async def run(self) -> None:
         """Nothing goes on in the background."""
 
-    def connection_closed(self, connection: int) -> None:
+    async def connection_closed(self, connection: int) -> None:
         """Nothing is kept of a connection."""
 
     async def cluster(self) -> ClusterDescription:

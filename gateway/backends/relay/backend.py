@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
+
 import structlog
 import trio
 
@@ -19,6 +22,7 @@ from protocol.messages.tasks import CANCEL_CHILD, CANCEL_CHILD_INTERNAL, CancelC
 log = structlog.get_logger("gateway.backends.relay")
 
 CANCEL_SECONDS = 5.0
+QUIET_SECONDS = 60.0
 PASSED_BACK = ("Warning",)
 """Response headers that reach the client; others tell of the upstream's own business."""
 
@@ -28,10 +32,11 @@ class RelayBackend:
 
     passes_on = True
 
-    def __init__(self, upstream: Upstream, headers: UpstreamHeaders) -> None:
+    def __init__(self, upstream: Upstream, headers: UpstreamHeaders, max_age: float) -> None:
         self._upstream = upstream
         self._headers = headers
-        self._bound: dict[int, Link] = {}
+        self._max_age = max_age
+        self._bound: dict[int, _Bound] = {}
 
     async def run(self) -> None:
         await self._upstream.run()
@@ -43,37 +48,45 @@ class RelayBackend:
         """Nothing: the upstream resolves names itself."""
         return _NO_NAMES
 
-    def connection_closed(self, connection: int) -> None:
-        """The client's connection is gone, and its link is free for others."""
-        link = self._bound.pop(connection, None)
-        if link is not None:
-            link.release()
+    async def connection_closed(self, connection: int) -> None:
+        """Its link is closed: the upstream then ends what still runs for it, as it does for a client of its own."""
+        bound = self._bound.pop(connection, None)
+        if bound is not None and bound.link is not None:
+            await bound.link.close()
 
     async def execute(self, call: Call) -> Forwarded:
         sender = call.sender
         if sender is None:
             raise ValueError("a call to pass on needs its sender")
         headers = self._headers.of(sender.role, sender.header)
-        link = self._link(sender.peer.connection)
+        link = await self._link(sender.peer.connection)
         compressed = bool(sender.header.status & Status.COMPRESSED)
         payload = sender.raw if compressed else call.payload
-        request_id = await link.send(call.action, payload, headers, call.version, compressed=compressed)
+        pending = await link.send(call.action, payload, headers, call.version, compressed=compressed)
         try:
-            answer = await link.answer(request_id)
+            answer = await link.answer(pending)
         except trio.Cancelled:
             with trio.move_on_after(CANCEL_SECONDS, shield=True):
-                await self._cancel(link, call.parent, request_id)
+                await self._cancel(link, call.parent, pending.request_id)
             raise
         kept = {name: values for name, values in answer.header.response_headers.items() if name in PASSED_BACK}
-        return Forwarded(answer.header.status, kept, answer.payload)
+        return Forwarded(answer.header.status, kept, answer.header.payload_size, answer.parts(), partial(link.forget, pending))
 
-    def _link(self, connection: int) -> Link:
-        link = self._bound.get(connection)
-        if link is None or link.closed:
-            self.connection_closed(connection)
-            link = self._bound[connection] = self._upstream.choose()
-            link.bind()
-        return link
+    async def _link(self, connection: int) -> Link:
+        bound = self._bound.setdefault(connection, _Bound())
+        async with bound.lock:
+            if bound.link is None or bound.link.closed or self._is_old(bound.link):
+                if bound.link is not None:
+                    await bound.link.close()
+                bound.link = None
+                bound.link = await self._upstream.take()
+            return bound.link
+
+    def _is_old(self, link: Link) -> bool:
+        """Whether to go on over another link, so that load spreads over nodes that have come since. Not while there is something that
+        a later request could be about, such as the exchange of a query."""
+        now = trio.current_time()
+        return not link.busy and now - link.opened > self._max_age and now - link.used > QUIET_SECONDS
 
     async def _cancel(self, link: Link, parent: TaskId, request_id: int) -> None:
         """Nobody wants the answer any more. Without a parent task there is nothing that the upstream could find the request by."""
@@ -83,9 +96,15 @@ class RelayBackend:
         cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
         try:
             sent = await link.send(action, cancel.encode(link.version), self._headers.system(), link.version)
-            await link.answer(sent)
+            await (await link.answer(sent)).whole()
         except ElasticsearchException as error:
             log.info("upstream not told of a cancellation", address=str(link.address), reason=error.reason)
+
+
+@dataclass(slots=True)
+class _Bound:
+    link: Link | None = None
+    lock: trio.Lock = field(default_factory=trio.Lock)
 
 
 _NO_NAMES = ClusterMetadata()

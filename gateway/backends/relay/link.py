@@ -1,9 +1,13 @@
-"""One connection to an upstream node: many requests at once, each answer to the one who waits for it."""
+"""One connection to an upstream node, for the requests of one connection of a client: each answer to the one who waits for it.
+
+It has no second client, so that a client that takes its answers slowly slows this connection and no other client's.
+"""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -13,14 +17,16 @@ import trio
 from gateway.limits import SEND_SECONDS
 from gateway.node import RELEASE
 from gateway.sockets import set_keep_alive
-from protocol.client import ClientConnection, Connected, ResponseReceived
+from protocol.client import ClientConnection, ClientEvent, Connected, ResponsePart, ResponseStarted
 from protocol.errors import ElasticsearchException, WireError
-from protocol.frames import Limits
+from protocol.frames import Header, Limits
 from protocol.versions import MINIMUM_COMPATIBLE, V_8_19, TransportVersion
 
 log = structlog.get_logger("gateway.backends.relay")
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
+MAX_PARTS = 8
+"""Parts of one answer, of RECEIVE_BYTES at most, that wait for a client to take them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,67 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Answer:
+    """An answer whose header has come. ``parts`` gives its payload while it comes; whoever does not take all of it must ``discard``."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self._parts: deque[bytes] = deque()
+        self._complete = False
+        self._unwanted = False
+        self._news = trio.Event()
+        self._room = trio.Event()
+        self._failure: ElasticsearchException | None = None
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Raises node_disconnected_exception where the link ends before the answer does."""
+        while True:
+            while self._parts:
+                part = self._parts.popleft()
+                self._room.set()
+                yield part
+            if self._complete:
+                return
+            if self._failure is not None:
+                raise self._failure
+            self._news = trio.Event()
+            await self._news.wait()
+
+    async def whole(self) -> bytes:
+        """Raises node_disconnected_exception."""
+        return b"".join([part async for part in self.parts()])
+
+    def discard(self) -> None:
+        """What still comes is thrown away."""
+        self._unwanted = True
+        self._parts.clear()
+        self._room.set()
+
+    async def put(self, part: bytes, *, last: bool) -> None:
+        """Waits while MAX_PARTS have not been taken: that is how a slow client slows the upstream, and nothing is heaped up between."""
+        if not self._unwanted:
+            while len(self._parts) >= MAX_PARTS and not self._unwanted:
+                self._room = trio.Event()
+                await self._room.wait()
+            if not self._unwanted:
+                self._parts.append(part)
+        self._complete = last
+        self._news.set()
+
+    def fail(self, error: ElasticsearchException) -> None:
+        if not self._complete:
+            self._failure = error
+            self._news.set()
+
+
 @dataclass(slots=True)
-class _Waiting:
+class Pending:
+    """A request that was sent."""
+
+    request_id: int
     action: str
-    done: trio.Event = field(default_factory=trio.Event)
-    answer: ResponseReceived | None = None
+    begun: trio.Event = field(default_factory=trio.Event)
+    answer: Answer | None = None
 
 
 class Link:
@@ -60,36 +122,18 @@ class Link:
         self.address = address
         self.version: TransportVersion = V_8_19
         self.closed = False
+        self.opened = trio.current_time()
+        self.used = self.opened
+        """When the last request was sent."""
         self._stream = stream
         self._machine = machine
         self._send_lock = trio.Lock()
-        self._waiting: dict[int, _Waiting] = {}
-        self._clients = 0
-        self._unused = trio.Event()
+        self._waiting: dict[int, Pending] = {}
 
     @property
-    def clients(self) -> int:
-        """Connections of clients that are bound to this link."""
-        return self._clients
-
-    def bind(self) -> None:
-        self._clients += 1
-
-    def release(self) -> None:
-        self._clients -= 1
-        if not self._clients:
-            self._unused.set()
-
-    async def unused(self) -> None:
-        """Returns when no client is bound to the link."""
-        while self._clients and not self.closed:
-            self._unused = trio.Event()
-            await self._unused.wait()
-
-    @property
-    def busy(self) -> int:
-        """Requests whose answers have not come."""
-        return len(self._waiting)
+    def busy(self) -> bool:
+        """Whether an answer has not come, or not wholly."""
+        return bool(self._waiting)
 
     @classmethod
     async def open(cls, address: Address, context: ssl.SSLContext | None, server_name: str | None, limits: Limits) -> Self:
@@ -128,11 +172,7 @@ class Link:
         try:
             while data := await self._stream.receive_some(RECEIVE_BYTES):
                 for event in self._machine.receive_data(data):
-                    if isinstance(event, ResponseReceived):
-                        waiting = self._waiting.pop(event.header.request_id, None)
-                        if waiting is not None:  # else it was cancelled
-                            waiting.answer = event
-                            waiting.done.set()
+                    await self._on_event(event)
         except WireError as error:
             reason = str(error)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -141,18 +181,33 @@ class Link:
             await self.close()
             log.info("upstream link closed", address=str(self.address), reason=reason, requests=len(self._waiting))
             for waiting in self._waiting.values():
-                waiting.done.set()
+                waiting.begun.set()
+                if waiting.answer is not None:
+                    waiting.answer.fail(self._disconnected(waiting.action))
             self._waiting.clear()
+
+    async def _on_event(self, event: ClientEvent) -> None:
+        match event:
+            case ResponseStarted(header):
+                waiting = self._waiting.get(header.request_id)
+                if waiting is not None:  # else it was given up
+                    waiting.answer = Answer(header)
+                    waiting.begun.set()
+            case ResponsePart(request_id, data, last):
+                waiting = self._waiting.get(request_id)
+                if waiting is not None and waiting.answer is not None:
+                    await waiting.answer.put(data, last=last)
+                    if last:
+                        del self._waiting[request_id]
 
     async def close(self) -> None:
         self.closed = True
-        self._unused.set()
         with trio.move_on_after(1, shield=True):
             await trio.aclose_forcefully(self._stream)
 
     async def send(
         self, action: str, payload: bytes, headers: Mapping[str, str], version: TransportVersion, *, compressed: bool = False
-    ) -> int:
+    ) -> Pending:
         """Send a request; ``answer`` waits for what becomes of it. Raises node_disconnected_exception."""
         async with self._send_lock:
             if self.closed:
@@ -161,7 +216,8 @@ class Link:
                 request_id, frame = self._machine.request(action, payload, headers, version, compressed=compressed)
             except WireError as error:
                 raise ElasticsearchException("transport_exception", str(error)) from None
-            self._waiting[request_id] = _Waiting(action)
+            pending = self._waiting[request_id] = Pending(request_id, action)
+            self.used = trio.current_time()
             try:
                 # A client that goes away does not stop a frame halfway, which would end the link for all others.
                 with trio.fail_after(SEND_SECONDS, shield=True):
@@ -173,18 +229,24 @@ class Link:
                 if isinstance(error, trio.BrokenResourceError | trio.ClosedResourceError | trio.TooSlowError):
                     raise self._disconnected(action) from error
                 raise
-        return request_id
+        return pending
 
-    async def answer(self, request_id: int) -> ResponseReceived:
-        """Raises node_disconnected_exception when the link ends before the answer has come."""
-        waiting = self._waiting[request_id]
+    async def answer(self, pending: Pending) -> Answer:
+        """Raises node_disconnected_exception when the link ends before an answer has begun."""
         try:
-            await waiting.done.wait()
-        finally:
-            self._waiting.pop(request_id, None)
-        if waiting.answer is None:
-            raise self._disconnected(waiting.action)
-        return waiting.answer
+            await pending.begun.wait()
+        except trio.Cancelled:
+            self.forget(pending)
+            raise
+        if pending.answer is None:
+            raise self._disconnected(pending.action)
+        return pending.answer
+
+    def forget(self, pending: Pending) -> None:
+        """Nobody wants the answer any more."""
+        self._waiting.pop(pending.request_id, None)
+        if pending.answer is not None:
+            pending.answer.discard()
 
     def _disconnected(self, action: str) -> ElasticsearchException:
         return ElasticsearchException("node_disconnected_exception", f"[{self.address}][{action}] disconnected")

@@ -33,12 +33,11 @@ def open_relay(settings: RelaySettings, limits: LimitSettings) -> RelayBackend:
         headers=headers,
         context=_context(settings, api_key=api_key),
         limits=Limits(header=limits.max_message_size, frame=limits.max_message_size, payload=limits.max_message_size),
-        links=settings.connections,
+        ready=settings.connections,
         api_key=api_key,
-        max_age=settings.max_connection_age / 1e9,
         server_name=settings.server_name,
     )
-    return RelayBackend(upstream, headers)
+    return RelayBackend(upstream, headers, settings.max_connection_age / 1e9)
 
 
 def _credentials(settings: RelaySettings) -> str:

@@ -1,9 +1,10 @@
-"""Links to the upstream cluster, kept open: opened again with growing pauses when they break, replaced when they are old."""
+"""Links to the upstream cluster: some are kept open for clients to come, to all addresses in turn, with growing pauses after failures."""
 
 from __future__ import annotations
 
 import random
 import ssl
+from collections import deque
 from dataclasses import dataclass, field
 
 import structlog
@@ -24,92 +25,96 @@ CONNECT_SECONDS = 30.0
 """From the first packet to the answer of the last handshake; Elasticsearch's transport.connect_timeout."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
-HEALTHY_SECONDS = 10.0
-"""A link that has lived for so long was a good one: the next pause is a short one again."""
+TAKE_SECONDS = 10.0
+"""How long a client's request waits for a connection to the upstream."""
 
 
 @dataclass(slots=True)
 class Upstream:
-    """``links`` connections to each address. ``cluster_name`` is that of the cluster that was met first; another one is refused, since
-    one client's requests must not go to two clusters."""
+    """``ready`` links are kept open for clients to come. ``cluster_name`` is that of the cluster that was met first; another one is
+    refused, since one client's requests must not go to two clusters."""
 
     addresses: tuple[Address, ...]
     headers: UpstreamHeaders
     context: ssl.SSLContext | None
     limits: Limits
-    links: int
+    ready: int
     api_key: bool
-    max_age: float
-    """Seconds after which a link takes no further clients and ends when it has none."""
     server_name: str | None = None
     cluster_name: str | None = None
-    _open: list[Link] = field(default_factory=list)
-    _changed: trio.Event = field(default_factory=trio.Event)
+    _ready: deque[Link] = field(default_factory=deque)
+    _news: trio.Event = field(default_factory=trio.Event)
+    _wanted: trio.Event = field(default_factory=trio.Event)
     _problem: str = "no connection has been made yet"
+    _next: int = 0
 
     async def run(self) -> None:
-        """Keep the links until cancelled."""
+        """Keep links ready until cancelled; then all links end."""
         async with trio.open_nursery() as nursery:
-            for address in self.addresses:
-                for _ in range(self.links):
-                    nursery.start_soon(self._keep, address)
+            pause = FIRST_PAUSE_SECONDS
+            while True:
+                self._drop_closed()
+                if len(self._ready) >= self.ready:
+                    self._wanted = trio.Event()
+                    await self._wanted.wait()
+                    continue
+                if await self._connect(nursery):
+                    pause = FIRST_PAUSE_SECONDS
+                    continue
+                # Random, so that many gateways do not come back to a node that restarts all at the same moment.
+                await trio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def choose(self) -> Link:
-        """The link with the fewest clients. Raises node_not_connected_exception where none is open."""
-        if not self._open:
-            listed = ", ".join(map(str, self.addresses))
-            raise ElasticsearchException(
-                "node_not_connected_exception", f"no connection to the upstream cluster at [{listed}]: {self._problem}"
-            )
-        return min(self._open, key=lambda link: (link.clients, link.busy))
+    async def take(self) -> Link:
+        """A link for one client, for as long as it wants it. Raises node_not_connected_exception where none can be had in time."""
+        with trio.move_on_after(TAKE_SECONDS):
+            while True:
+                self._drop_closed()
+                if self._ready:
+                    link = self._ready.popleft()
+                    self._wanted.set()
+                    return link
+                self._wanted.set()
+                self._news = news = trio.Event() if self._news.is_set() else self._news
+                await news.wait()
+        listed = ", ".join(map(str, self.addresses))
+        raise ElasticsearchException(
+            "node_not_connected_exception", f"no connection to the upstream cluster at [{listed}]: {self._problem}"
+        )
 
-    async def _keep(self, address: Address) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            began = trio.current_time()
-            try:
-                with trio.fail_after(CONNECT_SECONDS):
-                    link = await Link.open(address, self.context, self.server_name, self.limits)
-            except* (OSError, ssl.SSLError, trio.BrokenResourceError, WireError, trio.TooSlowError) as group:
-                self._failed(address, group)
-            else:
-                await self._use(link)
-            if trio.current_time() - began >= HEALTHY_SECONDS:
-                pause = FIRST_PAUSE_SECONDS
-            # Random, so that many gateways do not come back to a node that restarts all at the same moment.
-            await trio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    def _drop_closed(self) -> None:
+        while self._ready and self._ready[0].closed:
+            self._ready.popleft()
 
-    async def _use(self, link: Link) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, link, nursery.cancel_scope)
-            try:
-                with trio.fail_after(CONNECT_SECONDS):
-                    await self._shake_hands(link)
-            except (ElasticsearchException, WireError, trio.TooSlowError) as error:
-                self._failed(link.address, error)
-                nursery.cancel_scope.cancel()
-                return
-            self._open.append(link)
-            log.info("upstream link open", address=str(link.address), version=str(link.version), cluster=self.cluster_name)
-            try:
-                await trio.sleep(self.max_age * random.uniform(0.9, 1.1))  # noqa: S311
-            finally:
-                self._open.remove(link)
-            await link.unused()
-            nursery.cancel_scope.cancel()
+    async def _connect(self, nursery: trio.Nursery) -> bool:
+        """One more link, to the address whose turn it is; whether there is one."""
+        address = self.addresses[self._next % len(self.addresses)]
+        self._next += 1
+        try:
+            with trio.fail_after(CONNECT_SECONDS):
+                link = await Link.open(address, self.context, self.server_name, self.limits)
+                nursery.start_soon(self._read, link)
+                await self._shake_hands(link)
+        except (OSError, ssl.SSLError, trio.BrokenResourceError, WireError, trio.TooSlowError, ElasticsearchException) as error:
+            self._failed(address, error)
+            return False
+        self._ready.append(link)
+        self._news.set()
+        log.info("upstream link open", address=str(address), version=str(link.version), cluster=self.cluster_name)
+        return True
 
-    async def _read(self, link: Link, scope: trio.CancelScope) -> None:
+    async def _read(self, link: Link) -> None:
         await link.run()
-        scope.cancel()
+        self._wanted.set()
 
     async def _shake_hands(self, link: Link) -> None:
         action = REMOTE_CLUSTER_HANDSHAKE if self.api_key else TRANSPORT_HANDSHAKE
-        request_id = await link.send(action, Request().encode(link.version), self.headers.system(), link.version)
-        answer = await link.answer(request_id)
+        pending = await link.send(action, Request().encode(link.version), self.headers.system(), link.version)
+        answer = await link.answer(pending)
+        payload = await answer.whole()
         if answer.header.status & Status.ERROR:
-            raise unwrap(read_exception(Reader(answer.payload, answer.header.version)))
-        met = HandshakeResponse.decode(answer.payload, link.version).cluster_name
+            raise unwrap(read_exception(Reader(payload, answer.header.version)))
+        met = HandshakeResponse.decode(payload, link.version).cluster_name
         if self.cluster_name is None:
             self.cluster_name = met
         elif met != self.cluster_name:
@@ -118,9 +123,7 @@ class Upstream:
                 f"handshake with [{link.address}] failed: remote cluster name [{self.cluster_name}] was expected, but was [{met}]",
             )
 
-    def _failed(self, address: Address, error: BaseException) -> None:
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+    def _failed(self, address: Address, error: Exception) -> None:
         reason = "it took too long" if isinstance(error, trio.TooSlowError) else str(error) or type(error).__name__
         self._problem = f"[{address}] {reason}"
         log.warning("upstream link failed", address=str(address), reason=reason)
