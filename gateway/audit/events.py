@@ -256,7 +256,7 @@ class Audit:
         if grant is not None:
             lists.append(("rcgateway.indices", grant.names or ()))
             if grant.access:
-                rules = sorted(grant.access.items())
+                rules = grant.access.items()
                 lists.append(("rcgateway.document_rules", [index for index, access in rules if access.queries]))
                 lists.append(("rcgateway.field_rules", [index for index, access in rules if access.fields is not None]))
         for field, names in lists:

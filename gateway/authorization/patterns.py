@@ -65,10 +65,12 @@ class NamePatterns:
 
 @lru_cache(MAX_COMPILED)
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """A predicate for one pattern of ``Automatons``: ``*``, ``?``, backslash escapes, ``/regular expression/``.
+    """A predicate for one pattern of ``Automatons``: ``*``, ``?``, backslash escapes, ``/expression/``; nothing matches an empty one.
 
     Raises ``ValueError`` for what is not understood.
     """
+    if not pattern:
+        return _never
     if pattern.startswith("/"):
         if len(pattern) == 1 or not pattern.endswith("/"):
             raise ValueError(
@@ -86,6 +88,10 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         return lambda name: name.startswith(prefix)
     match = _wildcard(tokens).fullmatch
     return lambda name: match(name) is not None
+
+
+def _never(name: str) -> bool:  # noqa: ARG001
+    return False
 
 
 def _always(name: str) -> bool:  # noqa: ARG001

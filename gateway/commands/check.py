@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from certs.files import read_certificates
+from gateway.audit.filters import EventFilter
 from gateway.authentication.api_key_database import Database
 from gateway.authentication.api_keys import FILE_NAME
 from gateway.authorization.role_files import RoleStore
@@ -59,7 +60,16 @@ def _lines(settings: Settings) -> Iterator[str]:
         database.close()
     else:
         yield f"keys: {store} will be made"
+    yield _audit(settings)
     yield from _loads(settings.backend.memory.load)
+
+
+def _audit(settings: Settings) -> str:
+    security = settings.xpack.security.audit
+    EventFilter(security.logfile.events)
+    if not security.enabled:
+        return "audit: off"
+    return f"audit: {settings.audit.path}" if settings.audit.output == "file" else "audit: among the lines of the log"
 
 
 def _address(interface: Interface) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.authentication.api_keys import FILE_NAME, ApiKeyStore
+from gateway.authentication.api_keys import DEFAULT_USERNAME, FILE_NAME, ApiKeyStore
 from gateway.authentication.subjects import CrossClusterKey, Subject, certificate_subject, cross_cluster_subject
 from gateway.authorization.access import parse_access
 from gateway.authorization.parsing import load_json
@@ -147,7 +147,7 @@ def _key_of(access: str) -> CrossClusterKey:
         parsed = parse_access(text_argument(access))
     except ElasticsearchException as error:
         raise _usage(f"--access: {error.reason}") from error
-    return CrossClusterKey("access", _LABEL, json.dumps(dict(parsed.role_descriptors)).encode())
+    return CrossClusterKey("access", DEFAULT_USERNAME, json.dumps(dict(parsed.role_descriptors)).encode())
 
 
 def _key_subject(user: str, key: CrossClusterKey, descriptors: tuple[str, ...]) -> Subject:

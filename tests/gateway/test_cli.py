@@ -203,6 +203,7 @@ def test_check_says_what_serve_would_open(shell: Shell, config: Path, tmp_path: 
         f"clients of {certificates}/ca.crt",
         f"roles: {tmp_path}/roles.yml is not there, reserved roles only",
         f"keys: {tmp_path}/data/api_keys.sqlite will be made",
+        "audit: among the lines of the log",
         f"load: {tmp_path}/demo, 2 files",
     ):
         assert text in printed
@@ -243,6 +244,12 @@ xpack.security.transport.ssl.trust_restrictions: {{ path: trust.yml, x509_fields
         (
             "backend.memory.load: [demo, none]",
             "rcgateway: setting [backend.memory.load]: {folder}/none: no such file or folder",
+        ),
+        (
+            "xpack.security.audit.logfile.events.ignore_filters.p.users: /a",
+            "rcgateway: setting [xpack.security.audit.logfile.events.ignore_filters.p.users]: invalid pattern [/a]. patterns starting "
+            "with '/' indicate regular expression pattern and therefore must also end with '/'. other patterns (those that do not "
+            "start with '/') will be treated as simple wildcard patterns",
         ),
         ("path.roles: bad.yml", "rcgateway: {folder}/bad.yml: not UTF-8 at byte [8]"),
     ],

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from gateway.authentication.api_keys import ApiKeyStore
+from protocol.errors import ElasticsearchException
 from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE
+from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
+from protocol.versions import V_8_19
 from tests.elasticsearch.rig.raw import RawClient
 from tests.gateway.test_bad_input import HANDSHAKE_REQUEST, Setting
 
 WORKERS = 2
 PATIENCE_SECONDS = 20.0
+WITHIN_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -82,6 +87,38 @@ def test_a_worker_that_dies_is_replaced(setting: Setting) -> None:
     assert before[1] in children(setting)
     for _ in range(6):
         assert is_served(setting)
+
+
+def test_a_key_that_is_changed_or_invalidated_is_so_at_once_on_open_connections(setting: Setting) -> None:
+    """Whichever worker a connection is with, and though each remembers the key and its role."""
+    system = RealmRef(node_name="n", name="__attach", type="__attach")
+    user = Authentication(User("_system", internal=True), system, AuthenticationType.INTERNAL, version=V_8_19)
+    headers = setting.headers() | {"_cross_cluster_access_subject_info": SubjectInfo(user, []).encode()}
+    key_id = setting.key["id"]
+    with ApiKeyStore(setting.folder / "data") as store:
+        refused_after(
+            setting, headers, lambda: store.update(key_id, certificate_identity="CN=x"), "requires certificate identity"
+        )
+        store.update(key_id, certificate_identity=None)
+        time.sleep(WITHIN_SECONDS)
+        refused_after(setting, headers, lambda: store.invalidate([key_id]), f"api key [{key_id}] has been invalidated")
+
+
+def refused_after(setting: Setting, headers: dict[str, str], change: Callable[[], object], words: str) -> None:
+    clients = [setting.client() for _ in range(8)]
+    try:
+        for client in clients:
+            client.shake_hands()
+            assert isinstance(client.call(REMOTE_CLUSTER_HANDSHAKE, HANDSHAKE_REQUEST, headers), bytes)
+        change()
+        time.sleep(WITHIN_SECONDS)
+        for client in clients:
+            answer = client.call(REMOTE_CLUSTER_HANDSHAKE, HANDSHAKE_REQUEST, headers)
+            assert isinstance(answer, ElasticsearchException)
+            assert words in f"{answer.reason} {answer.metadata}"
+    finally:
+        for client in clients:
+            client.socket.close()
 
 
 def test_all_end_together_on_sigterm(setting: Setting) -> None:

@@ -24,6 +24,7 @@ from tests.gateway.backends.memory.names_cases import (
     MAPPINGS,
     NAMED_ONLY,
     ROLES,
+    SEARCHED,
     STREAMS,
     documents,
     shown,
@@ -106,6 +107,13 @@ def asked(date: str) -> Iterator[dict[str, Any]]:
                 }
 
 
+def valued(date: str) -> Iterator[dict[str, Any]]:
+    """Expressions as values of the field ``_index``."""
+    for pattern in (*PATTERNS, *EXCLUSIONS):
+        if "," not in pattern:
+            yield {"kind": "value", "user": "wide", "names": SEARCHED, "value": pattern.replace("DATE", date)}
+
+
 def names(chance: random.Random, kind: str, user: str, number: int) -> str:
     patterns = [one for one in PATTERNS if user not in NAMED_ONLY or not others(one)]
     first = patterns[number % len(patterns)] if user == "wide" else chance.choice(patterns)
@@ -136,9 +144,9 @@ def parameters(chance: random.Random, kind: str) -> dict[str, str]:
 
 def path(case: dict[str, Any]) -> str:
     expression = quote(case["names"], safe=",*-")
-    query = dict(case["parameters"])
+    query = dict(case.get("parameters", {}))
     match case["kind"]:
-        case "search":
+        case "search" | "value":
             return f"/{expression}/_search?{urlencode({'size': 100, **query})}"
         case "caps":
             return f"/{expression}/_field_caps?{urlencode({'fields': 'level', **query})}"
@@ -153,12 +161,13 @@ def main(url: str, login: str) -> None:
     prepare(node, date)
     lines = [json.dumps({"recorded": f"{recorded:%Y-%m-%dT%H:%M:%S}"})]
     seen: set[str] = set()
-    for case in asked(date):
+    for case in (*asked(date), *valued(date)):
         line = json.dumps(case)
         if line in seen:
             continue
         seen.add(line)
-        status, answer = node.call("GET", path(case), login=basic(f"hn-{case['user']}:{PASSWORD}"))
+        body = {"query": {"term": {"_index": case["value"]}}} if "value" in case else None
+        status, answer = node.call("GET", path(case), body, login=basic(f"hn-{case['user']}:{PASSWORD}"))
         if isinstance(answer.get("error"), str):
             continue  # no request that reached an action
         lines.append(json.dumps({**case, "status": status, "answer": shown(case["kind"], status, answer)}))

@@ -45,6 +45,15 @@ def index_not_found(*expressions: str) -> ElasticsearchException:
     return ElasticsearchException("index_not_found_exception", f"no such index [{name}]{hint}", metadata=metadata)
 
 
+def invalid_name(name: str, problem: str) -> ElasticsearchException:
+    """``invalid_index_name_exception``."""
+    return ElasticsearchException(
+        "invalid_index_name_exception",
+        f"Invalid index name [{name}], {problem}",
+        metadata={"es.index_uuid": ["_na_"], "es.index": [name]},
+    )
+
+
 def index_closed(index: Index) -> ElasticsearchException:
     """``index_closed_exception``: a request that forbids closed indices."""
     return ElasticsearchException(

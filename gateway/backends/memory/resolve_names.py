@@ -14,7 +14,7 @@ from gateway.authorization.expressions import is_remote, is_visible, split_selec
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
 from gateway.backends.memory.data_streams import DataStream
 from gateway.backends.memory.index import Index
-from gateway.backends.memory.refusals import illegal, index_blocked, index_closed, index_not_found
+from gateway.backends.memory.refusals import illegal, index_blocked, index_closed, index_not_found, invalid_name
 from gateway.globs import is_simple_pattern, simple_match
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
@@ -248,11 +248,7 @@ def _check(name: str, expressions: Sequence[str], options: IndicesOptions) -> No
     if not name:
         raise index_not_found("")
     if name.startswith("_"):
-        raise ElasticsearchException(
-            "invalid_index_name_exception",
-            f"Invalid index name [{name}], must not start with '_'.",
-            metadata={"es.index_uuid": ["_na_"], "es.index": [name]},
-        )
+        raise invalid_name(name, "must not start with '_'.")
     if is_remote(name) and not options.ignore_unavailable:
         remote = ", ".join(filter(is_remote, expressions))
         raise illegal(f"Cross-cluster calls are not supported in this context but remote indices were requested: [{remote}]")

@@ -197,20 +197,23 @@ class _Checker:
             least = max(least, int(asked.min_doc_freq))
         elif asked.min_doc_freq > 0:
             least = max(least, int(single(single(asked.min_doc_freq) * documents)) - 1)
-        found = self._similar(word, 1, least)
+        # First by one edit, and only where that does not find enough by two: those share a first letter whatever the prefix is.
+        shared = max(asked.prefix_length, asked.max_edits - 1)
+        near = self._terms.dictionary.near(word, asked.max_edits, shared, True)
+        closer = near if asked.prefix_length >= shared else self._terms.dictionary.near(word, 1, asked.prefix_length, True)
+        found = self._similar(word, [one for one in closer if one[1] <= 1], least)
         if asked.max_edits > 1 and len(found) < self._inspected:
-            found = {**self._similar(word, asked.max_edits, least), **found}
+            found |= self._similar(word, near, least)
         if asked.sort == "score":
             best = sorted(found.values(), key=lambda one: (-one.score, -one.frequency, _units(one.term)))
         else:
             best = sorted(found.values(), key=lambda one: (-one.frequency, -one.score, _units(one.term)))
         return [TermOption(text=one.term, score=one.score, freq=one.frequency) for one in best[: self._count]]
 
-    def _similar(self, word: str, edits: int, least: int) -> dict[str, _Candidate]:
-        """The terms within some edits that are closest, as many as are inspected, the first ones where they are equally close."""
+    def _similar(self, word: str, near: list[tuple[int, int]], least: int) -> dict[str, _Candidate]:
+        """Of terms and their distances the closest, as many as are inspected, the first ones where they are equally close."""
         found: list[_Candidate] = []
-        prefix = max(self._asked.prefix_length, edits - 1)
-        for number, distance in self._terms.dictionary.near(word, edits, prefix, True):
+        for number, distance in near:
             term = self._terms.dictionary.terms[number]
             if self._inspected <= 0:
                 raise _no_candidates()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import structlog.testing
 import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway import logs
 from gateway.cluster_actions import REMOTE_CLUSTER
@@ -355,6 +357,33 @@ def test_connections(gateway: Audited) -> None:
     gateway.audit(xpack__security__audit__logfile__events__include=["_all"])
     gateway.dispatcher.audit.connection_granted(peer, rule="allow _all")
     assert only(gateway)["event.outcome"] == "success"
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    secret=st.text("abcdefghijklmnop", min_size=22, max_size=22),
+    key_id=st.text(st.characters(exclude_characters="abcdefghijklmnop"), max_size=80),
+    mangled=st.tuples(st.integers(0, 400), st.binary(max_size=8)),
+    by_key_model=st.booleans(),
+)
+def test_headers_of_any_kind_leave_an_event_without_the_secret(
+    gateway: Audited, secret: str, key_id: str, mangled: tuple[int, bytes], by_key_model: bool
+) -> None:
+    encoded = base64.b64encode(f"{key_id}:{secret}".encode("utf-8", "surrogatepass")).decode()
+    headers = by_key(f"ApiKey {encoded}") if by_key_model else by_certificate("reader")
+    name = SUBJECT_INFO_HEADER if by_key_model else AUTHENTICATION_HEADER
+    place, put = mangled
+    data = base64.b64decode(headers[name])
+    headers[name] = base64.b64encode(data[:place] + put + data[place + len(put) :]).decode()
+    peer = Peer(REMOTE_CLUSTER if by_key_model else "transport", "10.0.0.1", 40000)
+    with structlog.testing.capture_logs() as captured:
+        gateway.dispatcher.audit.refused_header(
+            refused(headers), peer, ElasticsearchException("security_exception", "no", status=401)
+        )
+    assert captured == []
+    text = logs.render(only(gateway)).decode()
+    assert secret not in text
+    assert encoded not in text
 
 
 async def test_events_hold_nothing_that_logs_would_take_for_a_secret(gateway: Audited) -> None:

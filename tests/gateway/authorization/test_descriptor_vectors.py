@@ -18,8 +18,6 @@ _OTHER_WORDS = re.compile(
 
 
 OTHERWISE = {
-    # Refused when the role is built from it.
-    '{"remote_indices": [{"names": ["a"], "privileges": ["read"], "clusters": []}]}',
     # Shown without the empty list.
     '{"indices": [{"names": ["a"], "privileges": ["read"], "field_security": {"grant": ["*"], "except": []}}]}',
     # Refused in other words.

@@ -80,8 +80,13 @@ def test_index_expressions_know_only_the_star(pattern: str, name: str, expected:
     assert simple_match(pattern, name) is expected
 
 
-@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+@given(st.text("ab*?", min_size=1, max_size=8), st.text("ab", max_size=8))
 def test_wildcards_are_as_their_regular_expression(pattern: str, name: str) -> None:
     expected = re.fullmatch(pattern.replace("*", ".*").replace("?", "."), name) is not None
     assert compile_pattern(pattern)(name) is expected
     assert Automaton(language_of(pattern)).matches(name) is expected
+
+
+def test_an_empty_pattern_matches_nothing() -> None:
+    assert not compile_pattern("")("")
+    assert not Automaton(language_of("")).matches("")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gateway.backends.memory.index_names import matches_name
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.queries.bounds import Bounds, range_node
@@ -15,7 +16,6 @@ from gateway.backends.memory.queries.nodes import Bool, Constant, Node
 from gateway.backends.memory.queries.query_values import boolean, stored_number
 from gateway.backends.memory.queries.text import KeywordTerm, TextTerm
 from gateway.backends.memory.values import normalizer, parse_address, text_of
-from gateway.globs import simple_match
 from protocol.errors import ElasticsearchException
 
 _UNSUPPORTED_METADATA: Final = frozenset(
@@ -40,21 +40,11 @@ def check_searchable(field: FieldType) -> None:
 
 
 def index_matches(context: Context, value: str, ignore_case: bool = False) -> Node:
-    """``_index``: all documents or none. The value is a pattern of an index or alias, after that of a cluster if the search came
-    from another (``SearchIndexNameMatcher``)."""
-    if ignore_case:
-        value = value.lower()
-    alias, pattern = context.index.cluster_alias, value
-    if ":" in value:
-        cluster, _, pattern = value.partition(":")
-        if not cluster:
-            raise RewriteError(
-                "illegal_argument_exception", f"index name [{value}] is invalid because the remote part is empty", status=400
-            )
-        here = alias is not None and simple_match(cluster, alias)
-    else:
-        here = alias is None
-    found = here and any(simple_match(pattern, name) for name in (context.index.name, *context.index.aliases))
+    """``_index``: all documents or none. The value is an expression of an index, alias or data stream (`matches_name`)."""
+    try:
+        found = matches_name(context.index, value.lower() if ignore_case else value)
+    except ElasticsearchException as error:
+        raise RewriteError(error.type, error.reason, status=400, metadata=error.metadata) from None
     return context.everything() if found else context.nothing()
 
 

@@ -121,6 +121,9 @@ ROLES: dict[str, list[dict[str, Any]]] = {
 NAMED_ONLY = frozenset({"star", "unrestricted"})
 """Users who could see what others have on the node, so that they must not ask for everything."""
 
+SEARCHED = "hn-app-1,hn-app-2,hn-hidden,.hn-dot,.hn-plain,hn-ds,hn-ds2,hn-dshid,hn-dsd"
+"""Where values of ``_index`` are searched for."""
+
 DEFAULTS = {
     "search": IndicesOptions(),
     "caps": IndicesOptions(ignore_throttled=False),
@@ -192,6 +195,9 @@ def options_of(kind: str, parameters: Mapping[str, str]) -> IndicesOptions:
 def ask(case: Mapping[str, Any]) -> tuple[int, Any]:
     """The status, and what `shown` keeps of the answer."""
     kind, names = case["kind"], case["names"].split(",")
+    if kind == "value":
+        request: Request = SearchRequest(indices=names, source={"size": 100, "query": {"term": {"_index": case["value"]}}})
+        return _asked("search", case["user"], SEARCH, request)
     options = options_of(kind, case["parameters"])
     action, request = {
         "search": (SEARCH, SearchRequest(indices=names, indices_options=options, source={"size": 100})),
@@ -199,8 +205,12 @@ def ask(case: Mapping[str, Any]) -> tuple[int, Any]:
         "resolve": (RESOLVE_INDEX, ResolveIndexRequest(names=names, options=options)),
         "cluster": (RESOLVE_CLUSTER, ResolveClusterRequest(names=names, options=options)),
     }[kind]
+    return _asked(kind, case["user"], action, request)
+
+
+def _asked(kind: str, who: str, action: str, request: Request) -> tuple[int, Any]:
     try:
-        return 200, _read(kind, _answer(case["user"], action, request))
+        return 200, _read(kind, _answer(who, action, request))
     except ElasticsearchException as error:
         return status_of(error), without_uuids(rest_error(error))
 
@@ -251,7 +261,7 @@ def shown(kind: str, status: int, answer: Any) -> Any:
     """What is kept of a real node's answer."""
     if status != 200:
         return without_uuids(answer)
-    if kind == "search":
+    if kind in ("search", "value"):
         hits = [f"{hit['_index']} {hit['_id']}" for hit in answer["hits"]["hits"] if not hit["_index"].startswith(".security")]
         return {"shards": answer["_shards"]["total"], "hits": sorted(hits)}
     if kind == "caps":
@@ -265,5 +275,5 @@ def shown(kind: str, status: int, answer: Any) -> Any:
 def without_uuids(body: Any) -> Any:
     """Identifiers differ from run to run."""
     if isinstance(body, dict):
-        return {name: without_uuids(value) for name, value in body.items() if name != "index_uuid"}
+        return {name: without_uuids(value) for name, value in body.items() if name not in ("index_uuid", "node")}
     return [without_uuids(one) for one in body] if isinstance(body, list) else body

@@ -14,3 +14,10 @@ def test_answers_as_a_real_node(kind: str, user: str) -> None:
     assert asked
     different = [(case, answer) for case in asked if (answer := ask(case)) != (case["status"], case["answer"])]
     assert different == []
+
+
+def test_values_of_the_index_field_stand_for_indices_as_names_do() -> None:
+    asked = [case for case in cases() if case["kind"] == "value"]
+    assert asked
+    different = [(case, answer) for case in asked if (answer := ask(case)) != (case["status"], case["answer"])]
+    assert different == []
