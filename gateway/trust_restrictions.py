@@ -69,7 +69,7 @@ class TrustRestrictions:
             names = _names(certificate, self.fields)
             trusted = any(map(self._patterns, names))
             subject = subject_shown(certificate)
-        except (ValueError, ElasticsearchException) as error:
+        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ElasticsearchException) as error:
             raise UntrustedNameError(f"Certificate whose names cannot be compared with the trusted ones: {error}") from error
         if not trusted:
             raise UntrustedNameError(

@@ -37,6 +37,17 @@ _RSA, _ECDSA = "sha256withrsa", "sha256withecdsa"
 """Java's names of the algorithms, in which case does not matter."""
 
 
+_UNREADABLE = (
+    ValueError,
+    Warning,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What ``cryptography`` has to say of a certificate that it cannot make sense of."""
+
+
 class _NotGoodError(Exception):
     """What Elasticsearch has a ``GeneralSecurityException`` for: an untrusted chain, an algorithm or signature that makes no sense."""
 
@@ -66,7 +77,7 @@ class Signed:
                 certificates = tuple(map(x509.load_der_x509_certificate, signature.certificates))
                 leaf = certificates[0]
                 return cls(signature, certificates, subject_rfc2253(leaf), certificate_text(leaf))
-        except (ValueError, Warning, UnsupportedAlgorithm):
+        except _UNREADABLE:
             raise ElasticsearchException("i_o_exception", "Cannot read certificate") from None
 
 
@@ -143,7 +154,7 @@ class SignatureVerifier:
         verifier = builder.extension_policies(ca_policy=_AUTHORITY, ee_policy=_SIGNER).build_client_verifier()
         try:
             chain = verifier.verify(leaf, others).chain
-        except (VerificationError, UnsupportedAlgorithm, ValueError) as error:
+        except (VerificationError, *_UNREADABLE) as error:
             raise _NotGoodError from error
         return min(certificate.not_valid_after_utc for certificate in chain)
 
@@ -159,7 +170,7 @@ def _is_good(signed: Signed, payload: bytes) -> bool:
     algorithm, signature = signed.signature.algorithm.lower(), signed.signature.signature
     try:
         key = signed.certificates[0].public_key()
-    except (UnsupportedAlgorithm, ValueError) as error:
+    except _UNREADABLE as error:
         raise _NotGoodError from error
     try:
         if algorithm == _RSA and isinstance(key, rsa.RSAPublicKey):

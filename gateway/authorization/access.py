@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from gateway.authentication.api_key import Access
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor, descriptors_to_json
 from gateway.authorization.document_queries import parse_document_query
-from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry, token_name
+from gateway.authorization.json_texts import token_name
+from gateway.authorization.parsing import array_of_objects, load_json, parse_indices_entry
 from protocol.errors import ElasticsearchException
 
 ROLE_DESCRIPTOR_NAME = "cross_cluster"

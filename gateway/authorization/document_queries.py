@@ -6,12 +6,12 @@ does not reach, as there. Source: ``DLSRoleQueryValidator`` and ``SecurityQueryT
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NoReturn, cast
 
+from gateway.authorization.json_texts import DECODER, token_name, unreadable
 from protocol.errors import ElasticsearchException
 
 Query = Mapping[str, Any]
@@ -21,6 +21,10 @@ MAX_PARSED: Final = 1_000
 """Parsed texts to keep."""
 MAX_DEPTH: Final = 30
 """How deep queries may stand in each other (``indices.query.bool.max_nested_depth``)."""
+
+_SPACES: Final = " \t\r\n"
+_GUESSED: Final = 20
+"""Characters among which the first of a text must be for Elasticsearch to take it for JSON."""
 
 NOTHING: Final[Query] = {"match_none": {}}
 """Stands for a query that cannot be run."""
@@ -45,7 +49,10 @@ def parse_document_query(text: str) -> DocumentQuery:
     """What a descriptor's text asks for. Never raises: see ``DocumentQuery.problem``."""
     try:
         query = _parse(text)
-        if next(iter(query)) == TEMPLATE:
+        kind, body = next(iter(query.items()))
+        if kind == TEMPLATE:
+            if not isinstance(body, dict):
+                raise ElasticsearchException("parse_exception", f"Unexpected token [{token_name(body)}]", status=400)
             return DocumentQuery(text, NOTHING, template=True)
         check_role_query(query)
     except ElasticsearchException as error:
@@ -55,14 +62,13 @@ def parse_document_query(text: str) -> DocumentQuery:
 
 def _parse(text: str) -> Query:
     """As Elasticsearch does when it reads a shard: anything may follow the query."""
-    start = text.lstrip(" \t\r\n")
-    if not start.startswith("{"):
+    if not text[:_GUESSED].lstrip(_SPACES).startswith("{"):
         raise ElasticsearchException("x_content_parse_exception", "Failed to derive xcontent", status=400)
     try:
-        query, _ = _DECODER.raw_decode(start)
+        query, _ = DECODER.raw_decode(text.lstrip(_SPACES))
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ElasticsearchException("x_content_parse_exception", f"failed to parse query: {reason}", status=400) from None
+        reason = f"failed to parse query: {unreadable(error)}"
+        raise ElasticsearchException("x_content_parse_exception", reason, status=400) from None
     if not query:
         raise ElasticsearchException("parse_exception", "Unexpected token [END_OBJECT]", status=400)
     return cast(Query, query)
@@ -124,20 +130,6 @@ def _queries(query: Any, depth: int) -> Iterator[tuple[str, Any]]:
                 if kind == "function_score" and place == "functions":
                     one = one.get("filter") if isinstance(one, dict) else None
                 yield from _queries(one, depth + 1)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise ValueError("Duplicate field")
-    return body
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"Non-standard token '{name}'")
-
-
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _illegal(reason: str) -> NoReturn:

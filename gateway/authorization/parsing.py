@@ -22,6 +22,7 @@ from gateway.authorization.descriptors import (
 )
 from gateway.authorization.field_patterns import check_field_security
 from gateway.authorization.global_privileges import has_global_privileges
+from gateway.authorization.json_texts import DECODER, token_name, unreadable
 from gateway.lucene.languages import MAX_WORK, Work
 from protocol.errors import ElasticsearchException
 
@@ -44,12 +45,10 @@ def parse_descriptor_set(raw: bytes | str) -> tuple[RoleDescriptor, ...]:
 def load_json(raw: bytes | str) -> Any:
     """JSON, refusing what Elasticsearch refuses: duplicate keys, NaN, anything after the value."""
     try:
-        return json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        text = raw if isinstance(raw, str) else raw.decode(json.detect_encoding(raw), "surrogatepass")
+        return DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ElasticsearchException(
-            "x_content_parse_exception", f"failed to parse role descriptors: {reason}", status=400
-        ) from None
+        raise _x_content(f"failed to parse role descriptors: {unreadable(error)}") from None
 
 
 def role_name_problem(name: str) -> str | None:
@@ -348,23 +347,6 @@ def array_of_objects(role: str, value: Any, what: str, field: str, of: str | Non
     return value
 
 
-def token_name(value: Any) -> str:
-    """What Elasticsearch's parser calls a JSON value."""
-    match value:
-        case None:
-            return "VALUE_NULL"
-        case bool():
-            return "VALUE_BOOLEAN"
-        case str():
-            return "VALUE_STRING"
-        case int() | float():
-            return "VALUE_NUMBER"
-        case list():
-            return "START_ARRAY"
-        case _:
-            return "START_OBJECT"
-
-
 def _x_content(reason: str) -> ElasticsearchException:
     return ElasticsearchException("x_content_parse_exception", reason, status=400)
 
@@ -375,19 +357,6 @@ def _fail(reason: str) -> NoReturn:
 
 def _illegal(reason: str) -> NoReturn:
     raise ElasticsearchException("illegal_argument_exception", reason, status=400)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"Duplicate field '{twice}'")
-    return body
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"Non-standard token '{name}'")
 
 
 _Reader = Callable[[str, Any, str], Any]

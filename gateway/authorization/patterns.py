@@ -14,11 +14,15 @@ from functools import lru_cache
 from gateway import globs
 from gateway.lucene import regexp
 from gateway.lucene.automaton import Automaton
-from gateway.lucene.languages import TooComplexError
+from gateway.lucene.languages import Language, TooComplexError, Work
 from protocol.errors import ElasticsearchException
 
 MAX_COMPILED = 10_000
 """Compiled patterns to keep, as many as Elasticsearch keeps (``xpack.security.automata.cache.size``)."""
+
+MAX_SET_WORK = 200_000
+"""Steps that the regular expressions of one descriptor set may take together, for its indices and for its fields: well below a second.
+Lucene allows each of them about half as much."""
 
 _ANY_CHAR = object()
 _ANY_WORD = object()
@@ -29,15 +33,18 @@ class NamePatterns:
 
     __slots__ = ("_exact", "_others", "patterns")
 
-    def __init__(self, patterns: Iterable[str], *, escapes: bool = False) -> None:
-        """``escapes``: the second dialect, in which a backslash always escapes."""
+    def __init__(self, patterns: Iterable[str], *, escapes: bool = False, work: Work | None = None) -> None:
+        """``escapes``: the second dialect, in which a backslash always escapes. ``work``: what regular expressions may cost, together with
+        those of others to which the same is given."""
         self.patterns = tuple(dict.fromkeys(patterns))
         special = "*?\\" if escapes else "*?"
         self._exact = frozenset(p for p in self.patterns if not p.startswith("/") and not any(char in p for char in special))
         try:
-            self._others = tuple((p, compile_pattern(p)) for p in self.patterns if p not in self._exact)
+            self._others = tuple((p, _predicate(p, work)) for p in self.patterns if p not in self._exact)
+        except TooComplexError as error:
+            raise _set_error("is too complex to evaluate", self.patterns, str(error), 500) from error
         except ValueError as error:
-            raise _set_error("is invalid", self.patterns, str(error)) from error
+            raise _set_error("is invalid", self.patterns, str(error), 400) from error
 
     @property
     def total(self) -> bool:
@@ -51,7 +58,7 @@ class NamePatterns:
         try:
             return next((pattern for pattern, matches in self._others if matches(name)), None)
         except TooComplexError as error:
-            raise _set_error("is too complex to evaluate", self.patterns, str(error)) from error
+            raise _set_error("is too complex to evaluate", self.patterns, str(error), 500) from error
 
     def __call__(self, name: str) -> bool:
         return self.find(name) is not None
@@ -72,12 +79,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
     if not pattern:
         return _never
     if pattern.startswith("/"):
-        if len(pattern) == 1 or not pattern.endswith("/"):
-            raise ValueError(
-                f"invalid pattern [{pattern}]. patterns starting with '/' indicate regular expression pattern and therefore must also end "
-                "with '/'. other patterns (those that do not start with '/') will be treated as simple wildcard patterns"
-            )
-        return Automaton(regexp.parse(pattern[1:-1])).matches
+        return Automaton(parse_expression(pattern)).matches
     tokens = _tokens(pattern)
     if all(isinstance(token, str) for token in tokens):
         return "".join(str(token) for token in tokens).__eq__
@@ -88,6 +90,22 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         return lambda name: name.startswith(prefix)
     match = _wildcard(tokens).fullmatch
     return lambda name: match(name) is not None
+
+
+def parse_expression(pattern: str, work: Work | None = None) -> Language:
+    """The language of a ``/regular expression/``. Raises ``ValueError``."""
+    if len(pattern) == 1 or not pattern.endswith("/"):
+        raise ValueError(
+            f"invalid pattern [{pattern}]. patterns starting with '/' indicate regular expression pattern and therefore must also end "
+            "with '/'. other patterns (those that do not start with '/') will be treated as simple wildcard patterns"
+        )
+    return regexp.parse(pattern[1:-1], work=work)
+
+
+def _predicate(pattern: str, work: Work | None) -> Callable[[str], bool]:
+    if work is None or not pattern.startswith("/"):
+        return compile_pattern(pattern)
+    return Automaton(parse_expression(pattern, work), work=work).matches
 
 
 def _never(name: str) -> bool:  # noqa: ARG001
@@ -123,7 +141,7 @@ def _wildcard(tokens: list[object]) -> re.Pattern[str]:
     return globs.joined(parts)
 
 
-def _set_error(problem: str, patterns: tuple[str, ...], cause: str) -> ElasticsearchException:
+def _set_error(problem: str, patterns: tuple[str, ...], cause: str, status: int) -> ElasticsearchException:
     described = ",".join(patterns)
     if len(described) > 80:
         described = described[:80] + "..."
@@ -131,5 +149,5 @@ def _set_error(problem: str, patterns: tuple[str, ...], cause: str) -> Elasticse
         "security_exception",
         f"The set of patterns [{described}] {problem}",
         cause=ElasticsearchException("illegal_argument_exception", cause),
-        status=500,
+        status=status,
     )

@@ -89,7 +89,12 @@ def _leaf(command: str, make: Callable[..., Identity], text: str, **name_option:
 
 
 _leaf("server", make_server, "Make a certificate for the gateway.", default="rcgateway", show_default=True)
-_leaf("client", make_client, "Make a certificate for the nodes of a local cluster.", required=True)
+_leaf(
+    "client",
+    make_client,
+    "Make a certificate for the nodes of a local cluster: to connect with, or to sign requests with.",
+    required=True,
+)
 
 
 @certs.command()

@@ -12,7 +12,10 @@ import click
 from gateway.authentication.api_keys import DEFAULT_USERNAME, FILE_NAME, ApiKeyStore
 from gateway.authentication.subjects import CrossClusterKey, Subject, certificate_subject, cross_cluster_subject
 from gateway.authorization.access import parse_access
-from gateway.authorization.parsing import load_json
+from gateway.authorization.descriptors import descriptors_to_json
+from gateway.authorization.local_roles import as_sent
+from gateway.authorization.parsing import load_json, parse_role_descriptor
+from gateway.authorization.reserved_roles import RESERVED_ROLES
 from gateway.authorization.role_files import RoleStore
 from gateway.commands.common import config_option, print_json, settings_from, text_argument
 from gateway.config import ConfigError, Settings
@@ -62,6 +65,15 @@ _STATES = ("open", "closed", "hidden")
     help='What the local cluster gives its user here: {"role": {"indices": […]}}. @FILE reads it from a file. '
     "Given several times, all of them must allow.",
 )
+@click.option(
+    "--local-roles",
+    "local_roles",
+    metavar="JSON",
+    multiple=True,
+    help="Instead of --descriptors, roles of the local cluster, as its GET _security/role shows them, or names of built-in ones. "
+    "Given several times, all of them must allow, as with the roles within an API key and those of its owner.",
+)
+@click.option("--alias", help="With --local-roles, the name that the local cluster has for this one.")
 @click.option("--roles", metavar="NAMES", help="Certificate mode: the roles of the user, with commas between.")
 @click.option("--user", help="The name of the user; `_system` is Elasticsearch itself.", default=_LABEL, show_default=True)
 @click.option("--authenticated-by", metavar="NAME:ROLES", help="Certificate mode: who acts for the user (run-as).")
@@ -76,6 +88,8 @@ def explain(
     key_id: str | None,
     access: str | None,
     descriptors: tuple[str, ...],
+    local_roles: tuple[str, ...],
+    alias: str | None,
     roles: str | None,
     user: str,
     authenticated_by: str | None,
@@ -88,25 +102,28 @@ def explain(
 ) -> int:
     """Say whether a request is allowed, by which rules, and which documents and fields it sees.
 
-    Give --key or --access, with --descriptors; or --roles for certificate mode. Index expressions are resolved among the indices that the
-    gateway of the settings file would load. Exits with 0 when the request is allowed, with 1 when it is denied.
+    Give --key or --access, with --descriptors or --local-roles; or --roles for certificate mode. Index expressions are resolved among the
+    indices that the gateway of the settings file would load. Exits with 0 when the request is allowed, with 1 when it is denied.
     """
     modes = [mode is not None for mode in (key_id, access, roles)]
     if sum(modes) != 1:
         raise _usage("Give one of --key, --access and --roles.")
     if roles is None and authenticated_by is not None:
         raise _usage("--authenticated-by goes with --roles.")
-    if roles is not None and descriptors:
-        raise _usage("--descriptors goes with --key or --access.")
-    if roles is None and not descriptors and user != SYSTEM_USER:
-        raise _usage("--descriptors is needed: what the local cluster gives its user here.")
+    if roles is not None and (descriptors or local_roles):
+        raise _usage("--descriptors and --local-roles go with --key or --access.")
+    if roles is None and bool(descriptors) == bool(local_roles) and user != SYSTEM_USER:
+        raise _usage("Give one of --descriptors and --local-roles: what the local cluster gives its user here.")
+    if bool(local_roles) != (alias is not None):
+        raise _usage("--local-roles and --alias go together.")
     options = _options(expand_wildcards, ignore_unavailable, allow_no_indices)
     settings = settings_from(config)
     if roles is not None:
         subject = _certificate_subject(user, roles, authenticated_by)
     else:
         key = _stored_key(settings, key_id) if key_id is not None else _key_of(access or "")
-        subject = _key_subject(user, key, descriptors)
+        sets = [_descriptor_set(text) for text in descriptors] + [_sent(text, alias or "") for text in local_roles]
+        subject = _key_subject(user, key, sets)
     # Imported late: the other commands should not wait for numpy.
     from gateway.backends.memory.backend import MemoryBackend
     from gateway.backends.memory.loading import LoadError
@@ -150,20 +167,44 @@ def _key_of(access: str) -> CrossClusterKey:
     return CrossClusterKey("access", DEFAULT_USERNAME, json.dumps(dict(parsed.role_descriptors)).encode())
 
 
-def _key_subject(user: str, key: CrossClusterKey, descriptors: tuple[str, ...]) -> Subject:
-    sets = [json.dumps(_descriptor_set(text)).encode() for text in descriptors]
-    return cross_cluster_subject(SubjectInfo(_authentication(user, ()), sets), key)
+def _key_subject(user: str, key: CrossClusterKey, sets: list[dict[str, Any]]) -> Subject:
+    encoded = [json.dumps(one).encode() for one in sets]
+    return cross_cluster_subject(SubjectInfo(_authentication(user, ()), encoded), key)
+
+
+def _sent(text: str, alias: str) -> dict[str, Any]:
+    """A descriptor set as the local cluster makes it of its user's roles."""
+    if text.lstrip().startswith(("{", "@")):
+        try:
+            roles = [parse_role_descriptor(name, body) for name, body in _object("--local-roles", text).items()]
+        except ElasticsearchException as error:
+            raise _usage(f"--local-roles: {error.reason}") from error
+    else:
+        unknown = [name for name in _names(text) if name not in RESERVED_ROLES]
+        if unknown:
+            raise _usage(f"--local-roles: there is no built-in role [{unknown[0]}].")
+        roles = [RESERVED_ROLES[name] for name in _names(text)]
+    sent = as_sent(roles, alias)
+    if sent is None:
+        click.echo(f"note: these roles give nothing on [{alias}], so the local cluster refuses the request itself", err=True)
+        return {}
+    return descriptors_to_json([sent])
 
 
 def _descriptor_set(text: str) -> dict[str, Any]:
+    value = _object("--descriptors", text)
+    # A descriptor by itself, without its name, is meant as it is.
+    return {"role": value} if any(isinstance(member, list) for member in value.values()) else value
+
+
+def _object(option: str, text: str) -> dict[str, Any]:
     try:
         value = load_json(text_argument(text))
     except ElasticsearchException as error:
-        raise _usage(f"--descriptors: {error.reason}") from error
+        raise _usage(f"{option}: {error.reason}") from error
     if not isinstance(value, dict):
-        raise _usage('--descriptors must be a JSON object: {"role": {"indices": […]}}.')
-    # A descriptor by itself, without its name, is meant as it is.
-    return {"role": value} if any(isinstance(member, list) for member in value.values()) else value
+        raise _usage(f'{option} must be a JSON object: {{"role": {{"indices": […]}}}}.')
+    return value
 
 
 def _certificate_subject(user: str, roles: str, authenticated_by: str | None) -> Subject:

@@ -149,6 +149,31 @@ def test_a_key_of_the_store(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "no API key with id [nobody]" in run(capsys, "--key", "nobody", "--descriptors", descriptors, code=2)
 
 
+def test_roles_of_the_local_cluster(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Elasticsearch's get-role call shows them."""
+    shown = {
+        "e": {
+            "cluster": ["monitor"],
+            "indices": [],
+            "applications": [],
+            "run_as": [],
+            "metadata": {},
+            "transient_metadata": {"enabled": True},
+            "remote_indices": [
+                {"clusters": ["east*"], "names": ["logs-*"], "privileges": ["read"], "allow_restricted_indices": False}
+            ],
+        }
+    }
+    arguments = ("--access", "@access.json", "--local-roles", json.dumps(shown), "--alias")
+    assert "[_remote_user] grants [read] on [logs-*]" in run(capsys, *arguments, "east-1", "logs-app")
+    assert cli.run(["explain", *arguments, "west", "logs-app"]) == 1
+    assert capsys.readouterr().err.startswith("note: these roles give nothing on [west]")
+    printed = run(capsys, "--access", "@access.json", "--local-roles", "superuser", "--alias", "x", "logs-app")
+    assert "[_remote_user] grants [all] on [*]" in printed
+    both = run(capsys, *arguments, "east", "--local-roles", "superuser", "--json", "logs-app")
+    assert len(json.loads(both)["checks"][0]["sets"]) == 3
+
+
 def test_options(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     superuser = ("--roles", "superuser")
     assert "no such index [x*]" in run(capsys, *superuser, "--no-allow-no-indices", "x*", code=1)
@@ -199,9 +224,16 @@ def test_denied_run_as(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     [
         ((), "Give one of --key, --access and --roles."),
         (("--roles", "a", "--access", "{}"), "Give one of --key, --access and --roles."),
-        (("--access", "@access.json"), "--descriptors is needed"),
+        (("--access", "@access.json"), "Give one of --descriptors and --local-roles"),
+        (
+            ("--access", "@access.json", "--descriptors", "{}", "--local-roles", "{}", "--alias", "x"),
+            "Give one of --descriptors and",
+        ),
+        (("--access", "@access.json", "--local-roles", "{}"), "--local-roles and --alias go together."),
+        (("--access", "@access.json", "--local-roles", "nothing", "--alias", "x"), "there is no built-in role [nothing]."),
+        (("--access", "@access.json", "--local-roles", '{"r": 1}', "--alias", "x"), "--local-roles: failed to parse role"),
         (("--access", "@access.json", "--descriptors", "{}", "--authenticated-by", "a:b"), "goes with --roles"),
-        (("--roles", "a", "--descriptors", "{}"), "--descriptors goes with --key or --access."),
+        (("--roles", "a", "--descriptors", "{}"), "--descriptors and --local-roles go with --key or --access."),
         (("--roles", "a", "--authenticated-by", "b"), "must be NAME:ROLES"),
         (("--access", "{}", "--descriptors", "{}"), "--access: must specify non-empty access"),
         (("--access", "@access.json", "--descriptors", "[]"), "--descriptors must be a JSON object"),

@@ -47,9 +47,9 @@ def _rule(chance: random.Random) -> dict[str, Any]:
 
 def main() -> None:
     chance = random.Random(8)
-    lines = []
+    lines: list[str] = []
     with Oracle("SourceRuleOracle") as oracle:
-        while len(lines) < 1500:
+        while len(lines) < 700:
             sets = [[_rule(chance) for _ in range(chance.randrange(1, 3))] for _ in range(chance.choice([1, 1, 1, 2]))]
             sources = [_source(chance) for _ in range(5)]
             answer = oracle.ask(sets=sets, sources=sources)

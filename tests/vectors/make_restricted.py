@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.gateway.backends.memory.restricted_cases import ACCESS, CAPS, DOCUMENTS, MAPPINGS, SEARCHES, SEVERAL
+from tests.gateway.backends.memory.restricted_cases import (
+    ACCESS,
+    ALIASES,
+    BODIES,
+    CAPS,
+    DELETED,
+    DOCUMENTS,
+    MAPPINGS,
+    REPLACED,
+    replacement,
+)
 
 OUT = Path(__file__).parent / "engine" / "restricted.jsonl.gz"
 PREFIX = "hb-"
@@ -52,7 +62,10 @@ def entries(rules: list[dict[str, Any]], *, key: bool) -> dict[str, Any]:
     """A role descriptor of the entries of one set."""
     made = []
     for rule in rules:
-        entry: dict[str, Any] = {"names": [f"{PREFIX}*"], "privileges": ["read", "view_index_metadata"]}
+        entry: dict[str, Any] = {
+            "names": [f"{PREFIX}{name}" for name in rule.get("names", ["*"])],
+            "privileges": ["read", "view_index_metadata"],
+        }
         if "query" in rule:
             entry["query"] = json.dumps(rule["query"])
         if "fields" in rule:
@@ -65,16 +78,23 @@ def make_indices(node: Node) -> None:
     for name, documents in DOCUMENTS.items():
         index = PREFIX + name
         node.call("DELETE", f"/{index}")
-        node.must(
-            "PUT",
-            f"/{index}",
-            {"settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}, "mappings": MAPPINGS},
-        )
-        lines = [line for n, each in enumerate(documents) for line in ({"index": {"_id": str(n)}}, each)]
-        answer = node.must("POST", f"/{index}/_bulk", "".join(json.dumps(line) + "\n" for line in lines))
-        assert not answer["errors"], answer
+        aliases = {PREFIX + alias: body for alias, body in ALIASES.get(name, {}).items()}
+        settings = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
+        node.must("PUT", f"/{index}", {"settings": settings, "mappings": MAPPINGS, "aliases": aliases})
+        bulk(node, index, [line for n, each in enumerate(documents) for line in ({"index": {"_id": str(n)}}, each)])
         node.must("POST", f"/{index}/_forcemerge?max_num_segments=1")
         node.must("POST", f"/{index}/_refresh")
+        lines: list[dict[str, Any]] = [{"delete": {"_id": str(number)}} for number in DELETED.get(name, ())]
+        for number in REPLACED.get(name, ()):
+            lines += [{"index": {"_id": str(number)}}, replacement(number)]
+        if lines:
+            bulk(node, index, lines)
+            node.must("POST", f"/{index}/_refresh")
+
+
+def bulk(node: Node, index: str, lines: list[dict[str, Any]]) -> None:
+    answer = node.must("POST", f"/{index}/_bulk", "".join(json.dumps(line) + "\n" for line in lines))
+    assert not answer["errors"], answer
 
 
 def login_of(node: Node, name: str) -> str:
@@ -102,10 +122,8 @@ def clean(node: Node) -> None:
 
 def calls() -> Iterator[tuple[str, str, str, Any]]:
     """``(name, method, path, body)``"""
-    for name, body in SEARCHES.items():
-        yield name, "POST", f"/{PREFIX}main/_search", body
-    for name, body in SEVERAL.items():
-        yield name, "POST", f"/{PREFIX}main,{PREFIX}other/_search", body
+    for name, (names, body) in BODIES.items():
+        yield name, "POST", f"/{','.join(PREFIX + each for each in names)}/_search", body
     for name, (options, body) in CAPS.items():
         yield name, "POST", f"/{PREFIX}main/_field_caps?{options}", body
 

@@ -3,8 +3,8 @@ rules.
 
     python -m tests.vectors.make_terms http://127.0.0.1:9200 elastic:PASSWORD [MORE]
 
-The node must be of 8.19.21, with security and a trial licence. The file's first line holds the indices (names with ``g-``) and the rules of
-the users' roles, which are made there and removed after; its other lines are requests with their answers, which are asked again. MORE is
+The node must be of 8.19.21, with security and a trial licence. The file's first line holds the indices (names with ``gt-``) and the rules
+of the users' roles, which are made there and removed after; its other lines are requests with their answers, which are asked again. MORE is
 a file of lines with further requests: ``kind``, ``user``, ``path``, ``body``.
 """
 
@@ -64,15 +64,15 @@ def prepare(node: Node, given: dict[str, Any]) -> None:
         for call in ("_refresh", "_forcemerge?max_num_segments=1", "_refresh"):
             node.need("POST", f"/{name}/{call}")
     for name, entries in given["roles"].items():
-        node.need("PUT", f"/_security/role/g-{name}", {"indices": [{"privileges": ["read"], **entry} for entry in entries]})
-        node.need("PUT", f"/_security/user/g-{name}", {"password": PASSWORD, "roles": [f"g-{name}"]})
+        node.need("PUT", f"/_security/role/gt-{name}", {"indices": [{"privileges": ["read"], **entry} for entry in entries]})
+        node.need("PUT", f"/_security/user/gt-{name}", {"password": PASSWORD, "roles": [f"gt-{name}"]})
 
 
 def clean(node: Node, given: dict[str, Any]) -> None:
     """Remove them."""
     for name in given["roles"]:
-        node.ask("DELETE", f"/_security/user/g-{name}")
-        node.ask("DELETE", f"/_security/role/g-{name}")
+        node.ask("DELETE", f"/_security/user/gt-{name}")
+        node.ask("DELETE", f"/_security/role/gt-{name}")
     for name in given["indices"]:
         node.ask("DELETE", f"/{name}")
 
@@ -86,7 +86,7 @@ def main(url: str, login: str, more: str | None = None) -> None:
     try:
         for case in cases:
             method = "GET" if case["kind"] == "get" else "POST"
-            case["status"], case["answer"] = node.ask(method, case["path"], case["body"], f"g-{case['user']}:{PASSWORD}")
+            case["status"], case["answer"] = node.ask(method, case["path"], case["body"], f"gt-{case['user']}:{PASSWORD}")
             case["answer"].pop("took", None)
     finally:
         clean(node, given)

@@ -37,7 +37,8 @@ _METADATA: Final[tuple[tuple[str, str, bool, bool], ...]] = (
 )
 """The metadata fields of an index of 8.19: name, type, whether searchable and whether aggregatable."""
 
-_ALWAYS_WITH_VALUES: Final = frozenset({"_id", "_index", "_seq_no", "_source", "_version", "_index_mode", "_tier"})
+_OF_THE_INDEX: Final = frozenset({"_index", "_index_mode", "_tier"})
+_OF_EACH_DOCUMENT: Final = frozenset({"_id", "_seq_no", "_source", "_version"})
 _FAMILIES: Final = {"constant_keyword": "keyword"}
 _FILTERS: Final = frozenset({"+metadata", "-metadata", "-nested", "-multifield", "-parent", "parent"})
 
@@ -120,7 +121,7 @@ def _metadata_held(name: str, index: Index) -> bool:
         return bool(index.tables)
     if name == "_field_names":
         return any(field.named and index.table(field.nested).exists(field).any() for _, field in index.fields())
-    return bool(index.doc_count) and name in _ALWAYS_WITH_VALUES
+    return name in _OF_THE_INDEX or (bool(index.doc_count) and name in _OF_EACH_DOCUMENT)
 
 
 def _add_parents(index: Index, field: FieldType, caps: dict[str, IndexFieldCaps]) -> None:

@@ -217,11 +217,16 @@ class _Level:
     prefix: str
     leaves: dict[str, tuple[list[str], Show]] = field(default_factory=dict)
     nested: dict[str, _Level] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    """The values of constant_keyword fields, which are those of each document whatever its source."""
 
     def values(self, document: Any) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         """The values by name, and those that were ignored."""
         found: dict[str, list[Any]] = {}
         ignored: dict[str, list[Any]] = {}
+        for name, value in self.constants.items():
+            if value is not None:
+                found[name[len(self.prefix) :]] = [value]
         for name, (paths, show) in self.leaves.items():
             shown = []
             for path in paths:
@@ -261,7 +266,10 @@ class FieldsFetcher:
                 for path in nested_paths:
                     if name.startswith(path + "."):
                         level = level.nested.setdefault(path, _Level(path + "."))
-                level.leaves[name] = (paths.of(found), shower(found, request.format))
+                if found.type == "constant_keyword":
+                    level.constants[name] = shower(found, request.format)(found.value)
+                else:
+                    level.leaves[name] = (paths.of(found), shower(found, request.format))
             if request.include_unmapped:
                 self._unmapped.append(glob(request.pattern))
 

@@ -7,7 +7,8 @@ role's rules wrap the reader of the index (x-pack core's ``SecurityIndexReaderWr
 
 * Documents that the role's queries do not match are as deleted: not live, `Index.row` does not know them, `Index.source` refuses them. The
   statistics that scores are made of still count them, as they count documents that were deleted. The queries themselves see all fields.
-* A field that may not be seen is mapped, but no document has it: no postings, no values, and nothing of it is in the source.
+* A field that may not be seen is mapped, but no document has it: no postings, no values, and nothing of it is in the source. The value
+  of a constant_keyword belongs to the mapping, and is found all the same.
 
 Views are kept with the index until its documents change.
 """
@@ -28,7 +29,7 @@ from gateway.backends.memory.postings import Postings
 from gateway.backends.memory.queries import compile_query
 from gateway.backends.memory.queries.nodes import ONE
 from gateway.backends.memory.shown_source import ShownSource
-from gateway.backends.memory.sinks import Sink, TextSink, ValueSink, make_sink
+from gateway.backends.memory.sinks import Sink
 from gateway.backends.memory.source_filter import dump_source
 from gateway.backends.memory.table import Table
 from protocol.errors import ElasticsearchException
@@ -206,29 +207,20 @@ class _FieldsOf(Table):
         super().__init__(whole.mapping, whole.path, parent)
         self._whole = whole
         self._fields = fields
-        self._empty: dict[str, Column | Postings] = {}
         self.rows = whole.rows
         self._parents = whole._parents
 
     def column(self, field: FieldType) -> Column:
         if self._fields.allows(field.name):
             return self._whole.column(field)
-        empty = self._empty.get(field.name)
-        if empty is None:
-            sink = make_sink(field)
-            assert isinstance(sink, ValueSink), field.name  # noqa: S101 - text fields have postings
-            empty = self._empty[field.name] = sink.column(self.rows)
+        empty = self._whole.empty(field)
         assert isinstance(empty, Column)  # noqa: S101 - narrows for the type checker
         return empty
 
     def text(self, field: FieldType) -> Postings:
         if self._fields.allows(field.name):
             return self._whole.text(field)
-        empty = self._empty.get(field.name)
-        if empty is None:
-            sink = make_sink(field)
-            assert isinstance(sink, TextSink), field.name  # noqa: S101 - other fields have columns
-            empty = self._empty[field.name] = sink.postings(self.rows)
+        empty = self._whole.empty(field)
         assert isinstance(empty, Postings)  # noqa: S101 - narrows for the type checker
         return empty
 

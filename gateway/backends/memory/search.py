@@ -26,7 +26,7 @@ from gateway.backends.memory.matches import Matches
 from gateway.backends.memory.refusals import illegal
 from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search_body import SearchBody, parse_body
-from gateway.backends.memory.search_match import can_match, minimum_and_maximum, must_visit_all
+from gateway.backends.memory.search_match import can_match, must_visit_all
 from gateway.backends.memory.search_shard import Aggregate, ShardHits, query_shard
 from gateway.backends.memory.sort_keys import SortKey
 from gateway.backends.memory.suggest import reduce_suggestions, suggest
@@ -120,12 +120,16 @@ class _Search:
 
     def execute(self, targets: list[Target], allow_partial: bool) -> SearchResponse:
         chosen, skipped = self._prefilter(targets)
-        if not chosen:
-            hits = SearchHits(total=TotalHits(value=0), max_score=0.0)  # the total is there even where it is not tracked
-            return SearchResponse(hits=hits, total_shards=len(targets), successful_shards=len(targets), skipped_shards=skipped)
         found = [result for target in chosen if (result := self._query(target)) is not None]
-        if not found or (self._failures and not allow_partial):
-            raise self._failed("all shards failed" if not found else "Partial shards failure")
+        self._check_failures(len(targets), allow_partial)
+        if not found:
+            return SearchResponse(
+                hits=SearchHits(total=TotalHits(value=0), max_score=0.0),  # the total is there even where it is not tracked
+                total_shards=len(targets),
+                successful_shards=len(targets) - len(self._failures),
+                skipped_shards=skipped,
+                failures=self._failures,
+            )
         try:
             hits = self._hits(found)
             partials = [result.hits.aggregations or [] for result in found]
@@ -136,8 +140,7 @@ class _Search:
             # What single shards throw is caught with them: this is the reduction's, which belongs to the fetch phase.
             details: dict[str, object] = {"phase": "fetch", "failures": self._failures}
             raise ElasticsearchException("search_phase_execution_exception", "", cause=error, details=details) from None
-        if self._failures and (len(self._failures) == len(chosen) or not allow_partial):
-            raise self._failed("all shards failed" if len(self._failures) == len(chosen) else "Partial shards failure")
+        self._check_failures(len(targets), allow_partial)
         terminated = [result.hits.terminated_early for result in found if result.hits.terminated_early is not None]
         counts = self._body.size == 0 and self._body.track_all and self._body.aggregations is None
         count_only = counts and not self._body.only_suggests
@@ -153,9 +156,16 @@ class _Search:
         response.suggest = suggestions
         return response
 
+    def _check_failures(self, shards: int, allow_partial: bool) -> None:
+        """Raises where nothing but failures is left; what was skipped has not failed."""
+        if len(self._failures) == shards:
+            raise self._failed("all shards failed")
+        if self._failures and not allow_partial:
+            raise self._failed("Partial shards failure")
+
     def _prefilter(self, targets: list[Target]) -> tuple[list[Target], int]:
-        """Elasticsearch's can-match phase, which runs where the first sort criterion is a field: indices without a match are skipped,
-        the others come in the order of their least or greatest value."""
+        """Elasticsearch's can-match phase, which runs where the first sort criterion is a field: indices without a match are skipped.
+        That it visits the others by their least or greatest value cannot be seen: equal hits come in the order of names all the same."""
         body = self._body
         if len(targets) < 2 or not body.sort or body.sort[0].field.startswith("_"):
             return targets, 0
@@ -168,18 +178,6 @@ class _Search:
         if not kept and body.aggregations is not None:
             # One index is asked all the same, so that there is an answer.
             kept = targets[:1]
-        bounds = {
-            target.index.name: None if target.refusal is not None else minimum_and_maximum(body.sort[0], target.index)
-            for target in kept
-        }
-        if all(bound is None or not isinstance(bound[0], str) for bound in bounds.values()) or all(
-            bound is None or isinstance(bound[0], str) for bound in bounds.values()
-        ):
-            reverse = body.sort[0].reverse
-            with_bounds = [target for target in kept if bounds[target.index.name] is not None]
-            without = [target for target in kept if bounds[target.index.name] is None]
-            with_bounds.sort(key=lambda target: (bounds[target.index.name] or (0, 0))[int(reverse)], reverse=reverse)
-            kept = with_bounds + without
         return kept, len(targets) - len(kept)
 
     def _shard(self, index: Index) -> SearchShardTarget:

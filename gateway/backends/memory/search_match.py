@@ -13,7 +13,6 @@ from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.queries import compile_query
 from gateway.backends.memory.queries.nodes import ONE
-from gateway.backends.memory.sorting import Criterion
 from protocol.errors import ElasticsearchException
 
 _ON_A_FIELD = frozenset({"term", "terms", "range", "prefix", "wildcard"})
@@ -123,21 +122,3 @@ def must_visit_all(aggregations: Mapping[str, Any] | None) -> bool:
         if must_visit_all(body.get("aggs") or body.get("aggregations")):
             return True
     return False
-
-
-def minimum_and_maximum(criterion: Criterion, index: Index) -> tuple[Any, Any] | None:
-    """The least and greatest value that an index sorts by, where Elasticsearch knows it: numbers, dates and keywords."""
-    field = index.field(criterion.field)
-    if field is None or field.is_text or not field.doc_values or not field.indexed or criterion.nested is not None:
-        return None
-    if criterion.missing not in (None, "_last", "_first") or field.nested is not None:
-        return None
-    if not (field.is_number or field.is_date or field.type == "keyword"):
-        return None
-    column = index.root.column(field)
-    if not len(column.values):
-        return None
-    low, high = column.values.min(), column.values.max()
-    if column.by_ordinal:
-        return column.terms[int(low)], column.terms[int(high)]
-    return low.item(), high.item()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from math import ceil, inf
 from typing import Any, Final
 
@@ -164,8 +165,6 @@ class _Candidate:
     term: str
     frequency: int
     score: float
-    closeness: float
-    """By edits: what candidates are chosen by before they are scored."""
 
 
 class _Checker:
@@ -211,24 +210,32 @@ class _Checker:
         return [TermOption(text=one.term, score=one.score, freq=one.frequency) for one in best[: self._count]]
 
     def _similar(self, word: str, near: list[tuple[int, int]], least: int) -> dict[str, _Candidate]:
-        """Of terms and their distances the closest, as many as are inspected, the first ones where they are equally close."""
-        found: list[_Candidate] = []
-        for number, distance in near:
+        """The best of terms and their distances, as many as are inspected.
+
+        Terms are looked at in order. Once there are enough, another one is scored only if its edits alone would make it better than the
+        worst: with most distances these are different measures, so that what is found depends on the order."""
+        found: list[tuple[float, int, _Candidate]] = []
+        for number, distance in sorted(near):
             term = self._terms.dictionary.terms[number]
-            if self._inspected <= 0:
-                raise _no_candidates()
+            closeness = _closeness(word, term, distance)
+            if len(found) >= self._inspected:
+                if not found:
+                    raise _no_candidates()
+                if closeness <= found[0][0]:
+                    continue
             frequency = self._terms.frequency(number)
             if term == word or frequency <= least:
                 continue
-            closeness = _closeness(word, term, distance)
             score = closeness if self._distance is None else self._distance(word, term)
             if score >= self._accuracy:
-                found.append(_Candidate(term, frequency, score, closeness))
-        found.sort(key=lambda one: (-one.closeness, one.term))
-        return {one.term: one for one in found[: self._inspected]}
+                heappush(found, (score, -number, _Candidate(term, frequency, score)))
+                if len(found) > self._inspected:
+                    heappop(found)
+        return {candidate.term: candidate for _, _, candidate in found}
 
 
 def _closeness(word: str, term: str, edits: int) -> float:
+    """1 for the same, less for more edits in shorter words."""
     length = min(len(word), len(term))
     if not length:
         return -inf if edits else 1.0

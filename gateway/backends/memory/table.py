@@ -24,6 +24,7 @@ class Table:
         self._frozen_parents: Rows | None = None
         self._sinks: dict[str, Sink] = {}
         self._built: dict[str, tuple[int, Column | Postings]] = {}
+        self._empty: dict[str, tuple[int, Column | Postings]] = {}
 
     # Writing (documents.py)
 
@@ -95,6 +96,18 @@ class Table:
             built = self._built[field.name] = (self.rows, sink.postings(self.rows))
         assert isinstance(built[1], Postings)  # noqa: S101 - narrows for the type checker
         return built[1]
+
+    def empty(self, field: FieldType) -> Column | Postings:
+        """The column or the postings of a field as if no document had it; a constant_keyword has its value without any document. Fields
+        of one type share it."""
+        kind = field.name if field.type == "constant_keyword" else field.type
+        made = self._empty.get(kind)
+        if made is None or made[0] != self.rows:
+            sink = make_sink(field)
+            assert isinstance(sink, TextSink | ValueSink), field.name  # noqa: S101 - there are no others
+            nothing = sink.postings(self.rows) if isinstance(sink, TextSink) else sink.column(self.rows)
+            made = self._empty[kind] = (self.rows, nothing)
+        return made[1]
 
     def exists(self, field: FieldType) -> Mask:
         """bool[rows]: the rows that have a value of the field. Not to be written to."""

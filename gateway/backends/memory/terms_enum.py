@@ -15,12 +15,10 @@ from gateway.backends.memory.columns import Column
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.queries import execute
-from gateway.backends.memory.refusals import illegal
 from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search_match import can_match
 from gateway.backends.memory.values import MalformedValueError, parse_address
 from protocol.errors import ElasticsearchException
-from protocol.exceptions import status_of
 from protocol.messages.terms_enum import ShardOperationFailure, TermsEnumRequest, TermsEnumResponse
 
 MAX_TERM_LENGTH: Final = 32766
@@ -83,9 +81,9 @@ def terms_enum(
     try:
         sources = [_terms(index, request.field, asked) for index in chosen]
         complete = _gather(merge(*sources), request.size, terms, lambda: clock() > limit)
-    except ElasticsearchException as error:
+    except _UnknownHostError as error:
         # On one node, one error fails all its shards; the terms that were found before are shown.
-        failures = [_failure(index, error) for index in chosen]
+        failures = [_failure(index, f"java.net.UnknownHostException: {error}\n") for index in chosen]
         return TermsEnumResponse(
             total_shards=len(chosen), failed_shards=len(chosen), failures=failures, terms=terms, complete=False
         )
@@ -105,10 +103,14 @@ def _gather(found: Iterable[_Term], size: int, terms: list[str], late: Callable[
     return True
 
 
-def _failure(index: Index, error: ElasticsearchException) -> ShardOperationFailure:
+class _UnknownHostError(Exception):
+    """Where an address should be, there is something else, which a Java node takes for the name of a host."""
+
+
+def _failure(index: Index, stack_trace: str) -> ShardOperationFailure:
     metadata = {"es.index": [index.name], "es.index_uuid": [index.uuid], "es.shard": ["0"]}
-    cause = ElasticsearchException("broadcast_shard_operation_failed_exception", "", cause=error, metadata=metadata)
-    return ShardOperationFailure(index=index.name, shard=0, cause=cause, status=status_of(cause))
+    cause = ElasticsearchException("broadcast_shard_operation_failed_exception", stack_trace, metadata=metadata)
+    return ShardOperationFailure(index=index.name, shard=0, cause=cause, status=500)
 
 
 def _shows_all_documents(index: Index, access: IndexAccess, now_millis: int) -> bool:
@@ -136,7 +138,7 @@ def _is_match_all(index: Index, query: Mapping[str, Any], now_millis: int) -> bo
 
 
 def _terms(index: Index, name: str, asked: _Asked) -> Iterator[_Term]:
-    """The terms of an index, in order. Raises ElasticsearchException, at once and not when the first is asked for."""
+    """The terms of an index, in order. Raises _UnknownHostError, at once and not when the first is asked for."""
     field = index.field(name)
     if field is None or not index.shows(field.name):
         return iter(())
@@ -177,8 +179,7 @@ def _addresses(column: Column, asked: _Asked) -> Iterator[_Term]:
         try:
             after = parse_address(asked.search_after)
         except MalformedValueError:
-            # A Java node would ask the name service here; no address is as much as it would say.
-            raise illegal(f"'{asked.search_after}' is not an IP string literal.") from None
+            raise _UnknownHostError(asked.search_after) from None
     matches = address_prefix(asked.string)
     pairs = zip(column.keys, column.terms, strict=True)
     return ((key, term) for key, term in pairs if (after is None or key > after) and matches(key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certs.issue import Identity, make_ca, make_client
 from gateway.authentication.api_keys import ApiKeyStore
@@ -272,3 +275,22 @@ def test_expired_certificates_of_signers(signer: Signer) -> None:
     later = datetime.now(UTC) + timedelta(days=3000)
     verifier = SignatureVerifier([signer.ca.certificate], clock=lambda: later)
     assert "Failed to verify" in str(refusal(verifier.verify, signer.sign("s", "c"), "s", "c").reason)
+
+
+@given(st.sampled_from([vector for vector in VECTORS if vector["outcome"] is True]), st.data())
+def test_damaged_headers_raise_only_what_is_an_answer(vector: dict[str, Any], data: st.DataObject) -> None:
+    damaged = bytearray(base64.b64decode(vector["header"]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(ElasticsearchException):
+        SignatureVerifier(authorities(vector)).verify(base64.b64encode(damaged).decode(), *vector["texts"])
+
+
+def test_a_certificate_of_a_version_that_does_not_exist() -> None:
+    der = bytearray(base64.b64decode(good()["authorities"][0]))
+    place = der.index(bytes.fromhex("a003020102")) + 4
+    der[place] = 115
+    header = Signature(SIGNING_VERSION, [bytes(der)], "SHA256withECDSA", b"x").encode()
+    refused = refusal(SignatureVerifier(authorities(good())).verify, header, "s", "c")
+    assert refused.cause is not None
+    assert refused.cause.reason == "Cannot read certificate"

@@ -131,6 +131,8 @@ def test_a_template_is_refused_where_it_would_restrict() -> None:
     [
         ("[]", "x_content_parse_exception", "Failed to derive xcontent"),
         (" ", "x_content_parse_exception", "Failed to derive xcontent"),
+        (" " * 20 + "{}", "x_content_parse_exception", "Failed to derive xcontent"),
+        ('{"template": "x"}', "parse_exception", "Unexpected token [VALUE_STRING]"),
         ("{}", "parse_exception", "Unexpected token [END_OBJECT]"),
         (
             '{"bool": {"filter": [{"has_child": {}}]}}',

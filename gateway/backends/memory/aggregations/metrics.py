@@ -217,7 +217,8 @@ class WeightedAvg(Metric):
         return [results.InternalWeightedAvg(**common, sum=a, weight=b) for a, b in zip(totals, heaviness, strict=True)]
 
     def _numbers(self, scope: Scope, body: dict[str, Any]) -> Source:
-        source = resolve(scope, body, self.kind)
+        unmapped = scope.shard.index.field(str(body.get("field"))) is None and body.get("field") != "_index"
+        source = resolve(scope, body, self.kind, NUMERIC if unmapped else ANY)
         if source.kind not in NUMERIC:
             name = str(body["field"])
             kind = name if source.field is None else source.field.type

@@ -19,6 +19,8 @@ import org.elasticsearch.common.logging.LogConfigurator;
 import org.elasticsearch.common.settings.Settings;
 import org.elasticsearch.common.xcontent.XContentHelper;
 import org.elasticsearch.index.IndexVersion;
+import org.elasticsearch.search.SearchModule;
+import org.elasticsearch.xcontent.NamedXContentRegistry;
 import org.elasticsearch.xcontent.XContentBuilder;
 import org.elasticsearch.xcontent.XContentType;
 import org.elasticsearch.xcontent.json.JsonXContent;
@@ -27,6 +29,8 @@ import org.elasticsearch.xpack.core.security.authz.RoleDescriptor;
 import org.elasticsearch.xpack.core.security.authz.accesscontrol.IndicesAccessControl;
 import org.elasticsearch.xpack.core.security.authz.permission.FieldPermissionsCache;
 import org.elasticsearch.xpack.core.security.authz.permission.Role;
+import org.elasticsearch.xpack.core.security.authz.support.DLSRoleQueryValidator;
+import org.elasticsearch.xpack.core.security.authz.support.SecurityQueryTemplateEvaluator;
 import org.elasticsearch.xpack.core.security.support.Automatons;
 import org.elasticsearch.xpack.security.authz.store.CompositeRolesStore;
 
@@ -36,6 +40,7 @@ import org.elasticsearch.xpack.security.authz.store.CompositeRolesStore;
  *   {"op":"authorize","sets":[{name: descriptor}],"action":a,"names":[..],"words":[field names]}
  *       -> {"granted":bool,"indices":{concrete index: {"queries":[[text]] or null,"fields":[words that are granted] or null}}}
  *          or {"refused": why a descriptor is}
+ *   {"op":"query","text":document query as JSON} -> {} or {"causes":[[type, reason]..]} of what fails when a shard is read
  *   {"op":"parse","text":descriptor as JSON} -> {"descriptor": as Elasticsearch shows it} or {"causes":[[type, reason]..]}
  */
 public class RuleOracle {
@@ -44,6 +49,7 @@ public class RuleOracle {
     }
     static final RestrictedIndices RESTRICTED = new RestrictedIndices(Automatons.patterns(".security", "/\\.security-[0-9]+.*/"));
     static final FieldPermissionsCache FIELDS = new FieldPermissionsCache(Settings.EMPTY);
+    static final NamedXContentRegistry QUERIES = new NamedXContentRegistry(new SearchModule(Settings.EMPTY, List.of()).getNamedXContents());
     static Metadata metadata;
 
     public static void main(String[] args) throws Exception {
@@ -58,6 +64,7 @@ public class RuleOracle {
             }
             case "authorize" -> authorize(call);
             case "parse" -> parse((String) call.get("text"));
+            case "query" -> query((String) call.get("text"));
             default -> throw new IllegalArgumentException("op");
         };
     }
@@ -116,12 +123,26 @@ public class RuleOracle {
                 .parse("r", new BytesArray(text), XContentType.JSON);
             return Map.of("descriptor", XContentHelper.convertToMap(JsonXContent.jsonXContent, Strings.toString(descriptor), true));
         } catch (Exception e) {
-            List<List<String>> causes = new ArrayList<>();
-            for (Throwable one = e; one != null; one = one.getCause()) {
-                causes.add(List.of(ElasticsearchException.getExceptionName(one), String.valueOf(one.getMessage())));
-            }
-            return Map.of("causes", causes);
+            return causes(e);
         }
+    }
+
+    static Map<String, Object> query(String text) {
+        try {
+            String evaluated = SecurityQueryTemplateEvaluator.evaluateTemplate(text, null, null);
+            DLSRoleQueryValidator.evaluateAndVerifyRoleQuery(evaluated, QUERIES);
+            return Map.of();
+        } catch (Exception e) {
+            return causes(e);
+        }
+    }
+
+    static Map<String, Object> causes(Exception exception) {
+        List<List<String>> causes = new ArrayList<>();
+        for (Throwable one = exception; one != null; one = one.getCause()) {
+            causes.add(List.of(ElasticsearchException.getExceptionName(one), String.valueOf(one.getMessage())));
+        }
+        return Map.of("causes", causes);
     }
 
     @SuppressWarnings("unchecked")

@@ -111,6 +111,19 @@ DOCUMENTS: dict[str, list[dict[str, Any]]] = {
 }
 """By the index's name, without the prefix that it has on the node."""
 
+DOCUMENTS["changed"] = [_document(number) for number in range(20)]
+DELETED: dict[str, list[int]] = {"changed": [2, 4, 9]}
+"""What is deleted afterwards, and stays in the statistics."""
+REPLACED: dict[str, list[int]] = {"changed": [3, 5]}
+"""What is indexed once more, with another ``level``."""
+ALIASES: dict[str, dict[str, Any]] = {"main": {"warned": {"filter": {"term": {"level": "warn"}}}}, "other": {"warned": {}}}
+"""Aliases by index, without the prefix."""
+
+
+def replacement(number: int) -> dict[str, Any]:
+    """The document that takes the place of another."""
+    return {**_document(number), "level": "replaced", "body": "alpha alpha"}
+
 
 def _fields(*grant: str, exclude: list[str] | None = None) -> dict[str, Any]:
     return {"grant": list(grant), **({"except": exclude} if exclude else {})}
@@ -174,6 +187,9 @@ ACCESS: dict[str, list[Set]] = {
             {"query": {"term": {"level": "error"}}, "fields": _fields("level", "title*")},
         ]
     ],
+    "index_dls": [[{"names": ["main"], "query": _TENANT_A}, {"names": ["other", "changed"]}]],
+    "index_fls": [[{"names": ["main"], "fields": _fields("n", "title")}, {"names": ["other", "changed"]}]],
+    "index_failing": [[{"names": ["main"], "query": {"range": {"ts": {"lt": "now"}}}}, {"names": ["other", "changed"]}]],
     "both_limited": [
         [{"query": {"terms": {"tenant": ["a", "b"]}}, "fields": _fields("*", exclude=["body"])}],
         [{"query": {"match": {"body": "beta"}}, "fields": _fields("n", "t*", "body", "items.*")}],
@@ -456,6 +472,38 @@ SEVERAL: dict[str, dict[str, Any]] = {
     "both_collapse": {"size": 6, "_source": False, "collapse": {"field": "tenant"}, "sort": [{"n": "desc"}]},
 }
 """Bodies for both indices at once."""
+
+ON_ALIAS: dict[str, dict[str, Any]] = {
+    "alias_all": {"size": 5, "_source": ["n"]},
+    "alias_count": {"size": 0, "track_total_hits": True},
+    "alias_match": _q({"match": {"body": "alpha beta"}}),
+    "alias_global": _a({"global": {}, "aggs": {"b": {"terms": {"field": "tenant"}}}}, {"match_none": {}}),
+    "alias_zero": _a({"terms": {"field": "tenant", "min_doc_count": 0}}, {"match_none": {}}),
+    "alias_filter": _a({"filter": {"term": {"level": "warn"}}}, {"term": {"tenant": "a"}}),
+}
+"""Bodies for the alias ``warned``."""
+
+ON_CHANGED: dict[str, dict[str, Any]] = {
+    "changed_all": {"size": 20, "_source": ["n", "level"]},
+    "changed_count": {"size": 0, "track_total_hits": True},
+    "changed_count_term": {"size": 0, "track_total_hits": True, "query": {"term": {"tenant": "a"}}},
+    "changed_match": _q({"match": {"body": "alpha gamma"}}, size=20),
+    "changed_term": _q({"term": {"level": "replaced"}}),
+    "changed_zero": _a({"terms": {"field": "user.address.zip", "min_doc_count": 0, "size": 50}}),
+    "changed_global": _a({"global": {}, "aggs": {"b": {"terms": {"field": "level"}}}}, {"match_none": {}}),
+    "changed_ids": _q({"ids": {"values": ["2", "3", "4", "6"]}}),
+    "changed_terminate": {"size": 0, "terminate_after": 3, "query": {"term": {"tenant": "a"}}},
+    "changed_nested": _a({"nested": {"path": "items"}, "aggs": {"b": {"value_count": {"field": "items.qty"}}}}),
+}
+"""Bodies for the index with deletions."""
+
+BODIES: dict[str, tuple[list[str], dict[str, Any]]] = {
+    **{name: (["main"], body) for name, body in SEARCHES.items()},
+    **{name: (["main", "other"], body) for name, body in SEVERAL.items()},
+    **{name: (["warned"], body) for name, body in ON_ALIAS.items()},
+    **{name: (["changed"], body) for name, body in ON_CHANGED.items()},
+}
+"""All searches: what they name, without the prefix, and their bodies."""
 
 CAPS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "caps_all": ("fields=*", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,7 +17,18 @@ from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import ENGINE, NOW, rest
-from tests.gateway.backends.memory.restricted_cases import ACCESS, CAPS, DOCUMENTS, MAPPINGS, SEARCHES, SEVERAL
+from tests.gateway.backends.memory.restricted_cases import (
+    ACCESS,
+    ALIASES,
+    BODIES,
+    CAPS,
+    DELETED,
+    DOCUMENTS,
+    MAPPINGS,
+    REPLACED,
+    Set,
+    replacement,
+)
 
 PREFIX = "hb-"
 
@@ -26,17 +37,32 @@ PREFIX = "hb-"
 def cluster() -> MemoryCluster:
     indices = []
     for name, documents in DOCUMENTS.items():
-        index = Index(PREFIX + name, mapping=parse_mappings(MAPPINGS), mappings=MAPPINGS)
+        aliases = {PREFIX + alias: body for alias, body in ALIASES.get(name, {}).items()}
+        index = Index(PREFIX + name, mapping=parse_mappings(MAPPINGS), mappings=MAPPINGS, aliases=aliases)
         for number, document in enumerate(documents):
             index.add(str(number), json.dumps(document).encode())
+        for number in DELETED.get(name, ()):
+            index.delete(str(number))
+        for number in REPLACED.get(name, ()):
+            index.add(str(number), json.dumps(replacement(number)).encode())
         indices.append(index)
     return MemoryCluster(indices, name="memory")
 
 
-def access_of(name: str) -> IndexAccess:
-    """What a role of the cases shows."""
+def access_of(name: str) -> Callable[[str], IndexAccess]:
+    """What a role of the cases shows of an index."""
+
+    @functools.cache
+    def of(index: str) -> IndexAccess:
+        short = index.removeprefix(PREFIX)
+        return _joined([[entry for entry in entries if short in entry.get("names", (short,))] for entries in ACCESS[name]])
+
+    return of
+
+
+def _joined(sets: list[Set]) -> IndexAccess:
     queries, fields = [], []
-    for entries in ACCESS[name]:
+    for entries in sets:
         if all("query" in entry for entry in entries):
             queries.append(tuple(entry["query"] for entry in entries))
         rules = [entry.get("fields") for entry in entries]
@@ -56,18 +82,14 @@ def recorded() -> dict[str, dict[str, dict[str, Any]]]:
     return answers
 
 
-def answer(name: str, access: IndexAccess) -> dict[str, Any]:
+def answer(name: str, access: Callable[[str], IndexAccess]) -> dict[str, Any]:
     """What the engine answers to a call, errors as ``type`` and ``reason``."""
     try:
         if name in CAPS:
             return _field_caps(*CAPS[name], access)
-        several = name in SEVERAL
+        names, body = BODIES[name]
         response = cluster().search(
-            [f"{PREFIX}main", f"{PREFIX}other"] if several else [f"{PREFIX}main"],
-            IndicesOptions.STRICT_EXPAND_OPEN,
-            SEVERAL[name] if several else SEARCHES[name],
-            now_millis=NOW,
-            access=lambda _: access,
+            [PREFIX + each for each in names], IndicesOptions.STRICT_EXPAND_OPEN, body, now_millis=NOW, access=access
         )
         return rest(response)
     except ElasticsearchException as error:
@@ -76,7 +98,7 @@ def answer(name: str, access: IndexAccess) -> dict[str, Any]:
         return {"type": error.type, "reason": error.reason}
 
 
-def _field_caps(options: str, body: dict[str, Any] | None, access: IndexAccess) -> dict[str, Any]:
+def _field_caps(options: str, body: dict[str, Any] | None, access: Callable[[str], IndexAccess]) -> dict[str, Any]:
     asked = parse_qs(options)
     response = cluster().field_caps(
         [f"{PREFIX}main"],
@@ -87,7 +109,7 @@ def _field_caps(options: str, body: dict[str, Any] | None, access: IndexAccess) 
         types=asked["types"][0].split(",") if "types" in asked else [],
         include_empty=asked.get("include_empty_fields") != ["false"],
         index_filter=(body or {}).get("index_filter"),
-        access=lambda _: access,
+        access=access,
     )
     fields: dict[str, Any] = {}
     for each in response.index_responses:
@@ -113,4 +135,4 @@ def comparable(recorded_answer: dict[str, Any]) -> dict[str, Any]:
 
 def calls() -> Iterator[str]:
     """The names of all calls."""
-    yield from (*SEARCHES, *SEVERAL, *CAPS)
+    yield from (*BODIES, *CAPS)

@@ -64,7 +64,7 @@ def user(name: str) -> Role:
         if "query" in rule:
             rule["query"] = json.dumps(rule["query"])
         entries.append(entry(*rule.pop("names"), **rule))
-    who = f"g-{name}"
+    who = f"gt-{name}"
     return Role(Subject(authentication(who, [who])), (descriptors(*entries, name=who),), (who,))
 
 

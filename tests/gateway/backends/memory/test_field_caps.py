@@ -86,6 +86,7 @@ def test_the_field_of_ignored_fields_is_empty_until_a_document_has_one() -> None
         (answer,) = cluster.field_caps(["i"], IndicesOptions(), ["*"], now_millis=NOW, include_empty=False).index_responses
         return set(answer.fields)
 
+    assert shown() == {"_index", "_index_mode", "_tier"}
     index.add("1", b'{"k": "short"}')
     assert "k" in shown()
     assert "_ignored" not in shown()

@@ -28,7 +28,9 @@ def test_answers_as_elasticsearch(access: str) -> None:
     different = {
         name: found
         for name in calls()
-        if (found := same(answer(name, rules), comparable(recorded()[access][name]["answer"]))) is not None
+        # What a role may not search at all is no matter of the engine.
+        if recorded()[access][name]["status"] != 403
+        and (found := same(answer(name, rules), comparable(recorded()[access][name]["answer"]))) is not None
     }
     explained = {name for of, name in DIFFERENT if of == access}
     assert {name: found for name, found in different.items() if name not in explained} == {}

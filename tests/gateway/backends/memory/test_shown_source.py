@@ -38,7 +38,7 @@ def _leaves(value: Any, path: str = "") -> set[str]:
 def test_leaves_what_elasticsearch_leaves() -> None:
     with gzip.open(ENGINE / "field_sources.jsonl.gz") as lines:
         cases = [json.loads(line) for line in lines]
-    assert len(cases) == 1500
+    assert len(cases) == 700
     for case in cases:
         fields = _fields(case["sets"])
         shown = ShownSource(fields)
@@ -53,6 +53,6 @@ def test_refuses_rules_that_take_too_much_work() -> None:
     # Each last fifteen letters of a key are a state of their own.
     shown = ShownSource(FieldAccess((frozenset({FieldSecurity(("*",), ("/(a|b)*a(a|b){15}/",))}),)))
     chance = random.Random(3)
-    document = {"".join(chance.choice("ab") for _ in range(40)): 1 for _ in range(2000)}
+    document = {"".join(chance.choice("ab") for _ in range(40)): 1 for _ in range(900)}
     with pytest.raises(ValueError, match=r"too complex|more than \d+ states"):
         shown(document)

@@ -143,6 +143,14 @@ def test_terms_of_documents_that_an_alias_leaves_out_do_show() -> None:
     assert found["g"]["doc_count"] == 1
 
 
+@pytest.mark.parametrize("parts", [("pay", "nowhere"), ("nowhere", "age"), ("nowhere", "nowhere")])
+def test_a_weighted_average_of_a_field_that_is_not_there_is_null(parts: tuple[str, str]) -> None:
+    """As a real 8.19.21 node has it; so it is with fields that a role hides."""
+    value, weight = parts
+    body = {"value": {"field": value}, "weight": {"field": weight}}
+    assert _run([{"pay": 1.5, "age": 2}], {"x": {"weighted_avg": body}}) == {"x": {"value": None}}
+
+
 @pytest.mark.parametrize(
     ("aggs", "type_", "words"),
     [
