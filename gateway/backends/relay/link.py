@@ -29,6 +29,13 @@ MAX_PARTS = 8
 """Parts of one answer, of RECEIVE_BYTES at most, that wait for a client to take them."""
 
 
+async def connect(host: str, port: int) -> trio.abc.Stream:
+    """Raises OSError."""
+    stream = await trio.open_tcp_stream(host, port)
+    set_keep_alive(stream)
+    return stream
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where an upstream node is reached."""
@@ -138,12 +145,10 @@ class Link:
     @classmethod
     async def open(cls, address: Address, context: ssl.SSLContext | None, server_name: str | None, limits: Limits) -> Self:
         """Connects and shakes hands. Raises OSError, ssl.SSLError, trio's resource errors and WireError."""
-        socket_stream = await trio.open_tcp_stream(address.host, address.port)
-        set_keep_alive(socket_stream)
-        stream: trio.abc.Stream = socket_stream
+        stream = await connect(address.host, address.port)
         try:
             if context is not None:
-                tls = trio.SSLStream(socket_stream, context, server_hostname=server_name or address.host, https_compatible=True)
+                tls = trio.SSLStream(stream, context, server_hostname=server_name or address.host, https_compatible=True)
                 await tls.do_handshake()
                 stream = tls
             machine = ClientConnection(offered=V_8_19, oldest=MINIMUM_COMPATIBLE, release=RELEASE, limits=limits)

@@ -90,7 +90,11 @@ _QUERYING = [
         _hits({"query_string": {"query": "paid OR secretly OR s3", "lenient": True}}),
         ignore_unavailable="true",
     ),
-    _search("multi-match", "sales-eu,sales-us", _hits({"multi_match": {"query": "Ada paid", "fields": ["customer.*", "no*"], "lenient": True}})),
+    _search(
+        "multi-match",
+        "sales-eu,sales-us",
+        _hits({"multi_match": {"query": "Ada paid", "fields": ["customer.*", "no*"], "lenient": True}}),
+    ),
     _search("scored", "sales-eu", {"query": {"match": {"notes": "gift refund"}}, "size": 20}),
     _search(
         "exists",
