@@ -30,7 +30,17 @@ from gateway.config import Settings
 from gateway.limits import InFlightBytes
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
-from gateway.requests import ACTIONS, NOT_DECODED, KnownAction, Targets, decode, decode_if_supported, known_action, parent_task
+from gateway.requests import (
+    ACTIONS,
+    NOT_DECODED,
+    KnownAction,
+    Targets,
+    decode,
+    decode_if_supported,
+    known_action,
+    parent_task,
+    user_asked_about,
+)
 from gateway.tasks import TaskRegistry
 from gateway.tls import signing_authorities
 from protocol.errors import ElasticsearchException
@@ -203,7 +213,7 @@ class Dispatcher:
             targets = NOT_DECODED
         progress.stage = Stage.AUTHORIZATION
         progress.grant = grant = (
-            authorize_cluster(role, header.action)
+            authorize_cluster(role, header.action, about_user=user_asked_about(header.action, request.payload, header.version))
             if targets is None
             else authorize_unresolved(role, header.action, targets.names, targets.options)
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.authorization.actions import HAS_PRIVILEGES_ACTION
 from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
 from protocol.messages.common import Request, TaskId
@@ -118,6 +119,18 @@ def parent_task(action: str, payload: bytes, version: TransportVersion) -> TaskI
     """What every request begins with. Raises ElasticsearchException."""
     try:
         return TaskId.read(Reader(payload, version))
+    except WireError as error:
+        raise _malformed(action, error) from None
+
+
+def user_asked_about(action: str, payload: bytes, version: TransportVersion) -> str | None:
+    """The user whose privileges a request asks for; ``None`` where it asks for something else. Raises ElasticsearchException."""
+    if action != HAS_PRIVILEGES_ACTION:
+        return None
+    reader = Reader(payload, version)
+    try:
+        TaskId.read(reader)
+        return reader.string()
     except WireError as error:
         raise _malformed(action, error) from None
 

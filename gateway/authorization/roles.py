@@ -86,7 +86,7 @@ class DescriptorSet:
         entries = [
             (descriptor.name, entry)
             for descriptor in self.descriptors
-            if not _is_explicit_denial(descriptor.indices)
+            if not is_explicit_denial(descriptor.indices)
             for entry in descriptor.indices
         ]
         merged = _merged_rules(entry for _, entry in entries)
@@ -178,7 +178,7 @@ def _merged_rules(entries: Iterable[IndicesPrivileges]) -> Mapping[Hashable, Acc
     return merged
 
 
-def _is_explicit_denial(entries: tuple[IndicesPrivileges, ...]) -> bool:
+def is_explicit_denial(entries: tuple[IndicesPrivileges, ...]) -> bool:
     """A single entry whose first privilege is ``none`` gives nothing, whatever else it names: so Elasticsearch builds roles."""
     return len(entries) == 1 and entries[0].privileges[0].lower() == "none"
 

@@ -7,12 +7,17 @@ Authentication of API key type, which holds two sets. What neither can carry is 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
-from gateway.authorization.cluster_privileges import is_cluster_action
-from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES
-from gateway.authorization.roles import DescriptorSet, Role
+from gateway.authentication.subjects import api_key_id
+from gateway.authorization.actions import HAS_PRIVILEGES_ACTION
+from gateway.authorization.cluster_privileges import cluster_privilege, is_cluster_action
+from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES, RoleDescriptor
+from gateway.authorization.roles import DescriptorSet, Role, is_explicit_denial
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header
 from protocol.security import (
@@ -30,12 +35,16 @@ from protocol.security import (
     AuthenticationType,
     RealmRef,
     SubjectInfo,
+    SubjectType,
     User,
 )
 from protocol.values import BytesReference
 
 PASSED_ON: Final = ("_xpack_audit_request_id", "X-Opaque-Id", "traceparent", "tracestate", "trace.id", "X-elastic-product-origin")
 """Headers that say nothing of rights."""
+
+MAX_KEPT: Final = 64
+"""Headers kept for one role: one for all index actions, and one for each cluster action, whose names come from outside."""
 
 SYSTEM: Final = Authentication(
     User(SYSTEM_USER, internal=True),
@@ -45,29 +54,40 @@ SYSTEM: Final = Authentication(
 
 REALM: Final = RealmRef(node_name="gateway", name="gateway", type="gateway")
 
+Privileges = dict[str, Any]
+"""A descriptor in JSON, without its name."""
+
 
 class UpstreamHeaders:
     """``credentials`` is the gateway's own encoded key: the upstream is in API key mode; ``None`` for one in certificate mode."""
 
     def __init__(self, credentials: str | None) -> None:
         self._credentials = credentials
-        self._known: WeakKeyDictionary[Role, dict[str, dict[str, str]]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Role, dict[str, dict[str, str]]] = WeakKeyDictionary()
+
+    def renew(self, credentials: str | None) -> None:
+        """Another key, for the requests after."""
+        self._credentials = credentials
+        self._kept.clear()
 
     def system(self) -> dict[str, str]:
         """For the gateway's own requests, such as the handshake."""
         if self._credentials is None:
             return {AUTHENTICATION_HEADER: SYSTEM.encode()}
-        return {CREDENTIALS_HEADER: f"ApiKey {self._credentials}", SUBJECT_INFO_HEADER: SubjectInfo(SYSTEM, []).encode()}
+        return self._keyed(SYSTEM, [])
 
     def of(self, role: Role, header: Header) -> dict[str, str]:
         """For a request that the gateway has allowed. Raises a security_exception (403) where the upstream cannot be made to enforce it."""
         action = header.action
-        known = self._known.setdefault(role, {})
+        kept = self._kept.setdefault(role, {})
         # The headers of an index action depend on the role alone.
         question = action if is_cluster_action(action) else ""
-        about = known.get(question)
+        about = kept.get(question)
         if about is None:
-            about = known[question] = self._about(role, action)
+            about = self._about(role, action)
+            if len(kept) >= MAX_KEPT:
+                kept.clear()
+            kept[question] = about
         passed = {name: value for name in PASSED_ON if (value := header.request_headers.get(name)) is not None}
         return {**passed, **about}
 
@@ -78,53 +98,143 @@ class UpstreamHeaders:
         return self._of_key(role, action) if self._credentials is not None else self._of_certificate(role, action)
 
     def _of_key(self, role: Role, action: str) -> dict[str, str]:
-        sets = [_travelling(one) for one in role.sets]
+        sets = [{"gateway": one} for one in _sets(role, action, _travelling, _travelling_to)]
         if not sets:
             raise _not_enforceable(role, action, "it has no role descriptors")
-        authentication = role.subject.authentication
-        if role.subject.is_system or authentication.user.internal:
-            # The upstream would put its own descriptors for an internal user in the place of these.
-            authentication = Authentication(User(f"{role.subject.principal} through the gateway"), REALM)
-        info = SubjectInfo(authentication, [json.dumps(one).encode() for one in sets])
-        return {CREDENTIALS_HEADER: f"ApiKey {self._credentials}", SUBJECT_INFO_HEADER: info.encode()}
+        return self._keyed(_in_key_mode(role), [json.dumps(one).encode() for one in sets])
 
     def _of_certificate(self, role: Role, action: str) -> dict[str, str]:
-        # A cluster action is decided here; what the upstream is told allows this one alone.
-        one_action: list[dict[str, Any]] = [{"gateway": {"cluster": [action]}}]
-        sets = one_action if is_cluster_action(action) else [_whole(one) for one in role.sets]
+        sets = _sets(role, action, _whole, _one_action)
         if not 0 < len(sets) <= 2:
             raise _not_enforceable(role, action, f"it is bound by [{len(sets)}] sets of role descriptors, and two can be sent")
         own, limit = json.dumps(sets[0]).encode(), json.dumps(sets[-1]).encode()
-        subject = role.subject
-        key = subject.key.id if subject.key else subject.principal
+        realm = role.subject.authentication.authenticated_by
+        user = role.subject.authentication.user
         authentication = Authentication(
-            User(subject.principal),
+            User(user.username, metadata=user.metadata, full_name=user.full_name, email=user.email),
             RealmRef(node_name="gateway", name="_es_api_key", type="_es_api_key"),
             type=AuthenticationType.API_KEY,
             metadata={
-                API_KEY_ID: key,
+                API_KEY_ID: _owner(role),
                 API_KEY_NAME: "remote-cluster-gateway",
-                API_KEY_CREATOR_REALM_NAME: subject.authentication.authenticated_by.name,
-                API_KEY_CREATOR_REALM_TYPE: subject.authentication.authenticated_by.type,
+                API_KEY_CREATOR_REALM_NAME: realm.name,
+                API_KEY_CREATOR_REALM_TYPE: realm.type,
                 API_KEY_ROLE_DESCRIPTORS: BytesReference(own),
                 API_KEY_LIMITED_BY_ROLE_DESCRIPTORS: BytesReference(limit),
             },
         )
         return {AUTHENTICATION_HEADER: authentication.encode()}
 
+    def _keyed(self, authentication: Authentication, sets: list[bytes]) -> dict[str, str]:
+        return {
+            CREDENTIALS_HEADER: f"ApiKey {self._credentials}",
+            SUBJECT_INFO_HEADER: SubjectInfo(authentication, sets).encode(),
+        }
 
-def _whole(one: DescriptorSet) -> dict[str, Any]:
-    return {
+
+def _sets(
+    role: Role,
+    action: str,
+    whole: Callable[[DescriptorSet], Privileges],
+    one_action: Callable[[DescriptorSet, str], Privileges | None],
+) -> list[Privileges]:
+    """The role's sets as the upstream is told of them. Raises a security_exception (403)."""
+    if is_cluster_action(action) and action != HAS_PRIVILEGES_ACTION:
+        if set(action) & set("*?\\"):
+            raise _not_enforceable(role, action, "the name of the action would be taken for a pattern")
+        # Decided here, by the action alone; what the upstream is told allows it and little else. A question about privileges is another
+        # matter: its answer is made of all that the sets hold.
+        told = [one_action(one, action) for one in role.sets]
+        if any(one is None for one in told):
+            listed = ", ".join(SUPPORTED_REMOTE_CLUSTER_PRIVILEGES)
+            raise _not_enforceable(role, action, f"none of the cluster privileges [{listed}], which alone can be sent, allows it")
+        return [one for one in told if one is not None]
+    for one in role.sets:
+        for group in one.groups:
+            if group.shows.template:
+                # The upstream would fill it with facts about the gateway's own key or user.
+                names = ",".join(group.source.names)
+                raise _not_enforceable(
+                    role,
+                    action,
+                    f"the document query of role descriptor [{group.descriptor}] for indices [{names}] is a template",
+                )
+    return [whole(one) for one in role.sets]
+
+
+def _in_key_mode(role: Role) -> Authentication:
+    """Who asks, as the subject info of an upstream in API key mode says it.
+
+    That decides over no rights, but over whose scrolls and points in time may be continued. Users of two clients may have the same
+    name, and all come with the gateway's one key, so the key that they came with is told with their realm.
+    """
+    subject = role.subject
+    authentication = subject.authentication
+    if subject.is_system or authentication.user.internal:
+        # The upstream would put its own descriptors for an internal user in the place of those that are sent.
+        return Authentication(User(f"{subject.principal} through the gateway"), _apart(REALM, role))
+    if authentication.authenticating_subject_type is not SubjectType.USER:
+        return authentication  # API keys have ids of their own; service accounts are the same everywhere
+    looked_up = authentication.looked_up_by
+    return replace(
+        authentication,
+        authenticated_by=_apart(authentication.authenticated_by, role),
+        looked_up_by=None if looked_up is None else _apart(looked_up, role),
+    )
+
+
+def _apart(realm: RealmRef, role: Role) -> RealmRef:
+    """Upstream, users of native and file realms are told apart by the type alone, so it must differ as well."""
+    key = role.subject.key
+    if key is None or realm.type.startswith("_"):
+        return realm
+    return RealmRef(node_name=realm.node_name, name=f"{key.id}/{realm.name}", type=f"{key.id}/{realm.type}")
+
+
+def _owner(role: Role) -> str:
+    """Who asks, as an upstream in certificate mode tells apart whose scrolls and points in time may be continued: an id of an API key,
+    which is the same for nobody else."""
+    subject, authentication = role.subject, role.subject.authentication
+    key = "" if subject.key is None else subject.key.id
+    if not authentication.is_run_as and (own := api_key_id(authentication)) is not None:
+        parts = [key, "api_key", own]
+    else:
+        realm = authentication.realm
+        parts = [key, *(("", "") if realm is None else (realm.type, realm.name)), subject.principal]
+    return ":".join(quote(part, safe="/ ") for part in parts)
+
+
+def _granting(one: DescriptorSet) -> list[RoleDescriptor]:
+    """Without those whose only entry is a denial: joined with others it would not be the only one any more, and give what it names."""
+    return [each for each in one.descriptors if not is_explicit_denial(each.indices)]
+
+
+def _travelling(one: DescriptorSet) -> Privileges:
+    """The set as one descriptor with the privileges that an upstream takes from another cluster."""
+    cluster = [name for each in one.descriptors for name in each.cluster if name in SUPPORTED_REMOTE_CLUSTER_PRIVILEGES]
+    indices = [entry.to_json() for each in _granting(one) for entry in each.indices]
+    return {"cluster": list(dict.fromkeys(cluster)), "indices": indices}
+
+
+def _travelling_to(one: DescriptorSet, action: str) -> Privileges | None:
+    """A set that allows the cluster action, by those of the privileges that can be sent."""
+    names = [name for name in SUPPORTED_REMOTE_CLUSTER_PRIVILEGES if cluster_privilege(name).allows(action)]
+    if not names or one.cluster_rule(action) is None:
+        return None
+    return {"cluster": names, "indices": []}
+
+
+def _whole(one: DescriptorSet) -> Privileges:
+    """All descriptors. Never none at all: an API key without descriptors of its own has those of its owner."""
+    named = {
         f"{number}": {"cluster": list(each.cluster), "indices": [entry.to_json() for entry in each.indices]}
         for number, each in enumerate(one.descriptors)
     }
+    return named or {"nothing": {"cluster": [], "indices": []}}
 
 
-def _travelling(one: DescriptorSet) -> dict[str, Any]:
-    """The set as one descriptor with the privileges that an upstream takes from another cluster."""
-    cluster = [name for each in one.descriptors for name in each.cluster if name in SUPPORTED_REMOTE_CLUSTER_PRIVILEGES]
-    indices = [entry.to_json() for each in one.descriptors for entry in each.indices]
-    return {"gateway": {"cluster": list(dict.fromkeys(cluster)), "indices": indices}}
+def _one_action(one: DescriptorSet, action: str) -> Privileges:
+    return {"gateway": {"cluster": [] if one.cluster_rule(action) is None else [action]}}
 
 
 def _not_enforceable(role: Role, action: str, reason: str) -> ElasticsearchException:
