@@ -132,7 +132,8 @@ def test_an_index_action_of_the_system_is_bound_by_the_clients_key() -> None:
 
 
 def test_a_cluster_action_of_a_user_may_do_this_one_thing_at_a_certificate_upstream() -> None:
-    authentication = Authentication.decode(sent(keyed(USER), INFO, None)[AUTHENTICATION_HEADER])
+    role = build_role(certified(), Known(reader={"cluster": ["monitor"], "indices": [entry("*")]}))
+    authentication = told_a_certificate_upstream(role, INFO)
     for name in (API_KEY_ROLE_DESCRIPTORS, API_KEY_LIMITED_BY_ROLE_DESCRIPTORS):
         assert list(json.loads(authentication.metadata[name]).values()) == [{"cluster": [INFO]}]
 
@@ -201,16 +202,17 @@ def test_a_denial_alone_gives_nothing() -> None:
     assert not as_an_upstream_reads_it(told_a_certificate_upstream(role).metadata[API_KEY_ROLE_DESCRIPTORS]).groups
 
 
-ENTRIES = [
+RULES: list[dict[str, Any]] = [
+    {},
+    {"query": '{"term":{"x":1}}'},
+    {"query": '{"term":{"y":1}}', "field_security": {"grant": ["f*"], "except": ["f1"]}},
+    {"field_security": {"grant": []}},
+]
+ENTRIES: list[dict[str, Any]] = [
     {"names": [name], "privileges": [privilege], **rules}
     for name in ("a", "b", "*")
     for privilege in ("read", "none", "view_index_metadata")
-    for rules in (
-        {},
-        {"query": '{"term":{"x":1}}'},
-        {"query": '{"term":{"y":1}}', "field_security": {"grant": ["f*"], "except": ["f1"]}},
-        {"field_security": {"grant": []}},
-    )
+    for rules in RULES
 ]
 
 
