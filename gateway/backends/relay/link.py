@@ -19,7 +19,7 @@ from gateway.node import RELEASE
 from gateway.sockets import set_keep_alive
 from protocol.client import ClientConnection, ClientEvent, Connected, ResponsePart, ResponseStarted
 from protocol.errors import ElasticsearchException, WireError
-from protocol.frames import Header, Limits
+from protocol.frames import PING, Header, Limits
 from protocol.versions import MINIMUM_COMPATIBLE, V_8_19, TransportVersion
 
 log = structlog.get_logger("gateway.backends.relay")
@@ -27,6 +27,8 @@ log = structlog.get_logger("gateway.backends.relay")
 RECEIVE_BYTES = 64 * 1024
 MAX_PARTS = 8
 """Parts of one answer, of RECEIVE_BYTES at most, that wait for a client to take them."""
+MAX_HELD = 2 * MAX_PARTS * RECEIVE_BYTES
+"""Bytes of all answers of a link that wait; above it each answer may have one part. A client may make a thousand requests at once."""
 
 
 async def connect(host: str, port: int) -> trio.abc.Stream:
@@ -42,6 +44,8 @@ class Address:
 
     host: str
     port: int
+    name: str | None = None
+    """What its certificate must name, when that is not the host."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -59,16 +63,33 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Room:
+    """How much of a link's answers waits for its client."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self._taken = trio.Event()
+
+    def take(self, size: int) -> None:
+        self.held -= size
+        self._taken.set()
+
+    async def wait(self) -> None:
+        """Until something is taken. Only who reads from the link may wait."""
+        self._taken = trio.Event()
+        await self._taken.wait()
+
+
 class Answer:
     """An answer whose header has come. ``parts`` gives its payload while it comes; whoever does not take all of it must ``discard``."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, room: Room) -> None:
         self.header = header
+        self._room = room
         self._parts: deque[bytes] = deque()
         self._complete = False
         self._unwanted = False
         self._news = trio.Event()
-        self._room = trio.Event()
         self._failure: ElasticsearchException | None = None
 
     async def parts(self) -> AsyncIterator[bytes]:
@@ -76,7 +97,7 @@ class Answer:
         while True:
             while self._parts:
                 part = self._parts.popleft()
-                self._room.set()
+                self._room.take(len(part))
                 yield part
             if self._complete:
                 return
@@ -92,17 +113,17 @@ class Answer:
     def discard(self) -> None:
         """What still comes is thrown away."""
         self._unwanted = True
+        self._room.take(sum(map(len, self._parts)))
         self._parts.clear()
-        self._room.set()
 
     async def put(self, part: bytes, *, last: bool) -> None:
         """Waits while MAX_PARTS have not been taken: that is how a slow client slows the upstream, and nothing is heaped up between."""
+        # The last answer may always have a part: its client may be in the middle of it, and take no other before its end.
+        while self._parts and (len(self._parts) >= MAX_PARTS or self._room.held >= MAX_HELD):
+            await self._room.wait()
         if not self._unwanted:
-            while len(self._parts) >= MAX_PARTS and not self._unwanted:
-                self._room = trio.Event()
-                await self._room.wait()
-            if not self._unwanted:
-                self._parts.append(part)
+            self._parts.append(part)
+            self._room.held += len(part)
         self._complete = last
         self._news.set()
 
@@ -118,6 +139,7 @@ class Pending:
 
     request_id: int
     action: str
+    version: TransportVersion
     begun: trio.Event = field(default_factory=trio.Event)
     answer: Answer | None = None
 
@@ -132,10 +154,22 @@ class Link:
         self.opened = trio.current_time()
         self.used = self.opened
         """When the last request was sent."""
+        self.heard = self.opened
+        """When the last bytes came."""
+        self.generation = 0
+        """Of the settings that it was opened with; see Upstream."""
+        self._listening_since: float | None = None
+        self._end: str | None = None
+        self._room = Room()
         self._stream = stream
         self._machine = machine
         self._send_lock = trio.Lock()
         self._waiting: dict[int, Pending] = {}
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which nothing has come. None pass while a client does not take what has come."""
+        return 0.0 if self._listening_since is None else trio.current_time() - self._listening_since
 
     @property
     def busy(self) -> bool:
@@ -148,7 +182,9 @@ class Link:
         stream = await connect(address.host, address.port)
         try:
             if context is not None:
-                tls = trio.SSLStream(stream, context, server_hostname=server_name or address.host, https_compatible=True)
+                tls = trio.SSLStream(
+                    stream, context, server_hostname=server_name or address.name or address.host, https_compatible=True
+                )
                 await tls.do_handshake()
                 stream = tls
             machine = ClientConnection(offered=V_8_19, oldest=MINIMUM_COMPATIBLE, release=RELEASE, limits=limits)
@@ -175,7 +211,7 @@ class Link:
         """Gives each answer to the one who waits for it. Returns when the connection is over; all who wait then are told."""
         reason = "closed by the upstream"
         try:
-            while data := await self._stream.receive_some(RECEIVE_BYTES):
+            while data := await self._receive():
                 for event in self._machine.receive_data(data):
                     await self._on_event(event)
         except WireError as error:
@@ -184,19 +220,29 @@ class Link:
             reason = f"connection lost: {error}"
         finally:
             await self.close()
-            log.info("upstream link closed", address=str(self.address), reason=reason, requests=len(self._waiting))
+            log.info("upstream link closed", address=str(self.address), reason=self._end or reason, requests=len(self._waiting))
             for waiting in self._waiting.values():
                 waiting.begun.set()
                 if waiting.answer is not None:
                     waiting.answer.fail(self._disconnected(waiting.action))
             self._waiting.clear()
 
+    async def _receive(self) -> bytes | bytearray:
+        self._listening_since = trio.current_time()
+        data = await self._stream.receive_some(RECEIVE_BYTES)
+        self._listening_since = None
+        self.heard = trio.current_time()
+        return data
+
     async def _on_event(self, event: ClientEvent) -> None:
         match event:
             case ResponseStarted(header):
                 waiting = self._waiting.get(header.request_id)
                 if waiting is not None:  # else it was given up
-                    waiting.answer = Answer(header)
+                    if header.version != waiting.version:
+                        # Nobody could read it: an answer has the version of its request.
+                        raise WireError(f"an answer of version [{header.version}] to a request of [{waiting.version}]")
+                    waiting.answer = Answer(header, self._room)
                     waiting.begun.set()
             case ResponsePart(request_id, data, last):
                 waiting = self._waiting.get(request_id)
@@ -205,8 +251,10 @@ class Link:
                     if last:
                         del self._waiting[request_id]
 
-    async def close(self) -> None:
+    async def close(self, reason: str | None = None) -> None:
+        """``reason``: for the log."""
         self.closed = True
+        self._end = self._end or reason
         with trio.move_on_after(1, shield=True):
             await trio.aclose_forcefully(self._stream)
 
@@ -221,7 +269,7 @@ class Link:
                 request_id, frame = self._machine.request(action, payload, headers, version, compressed=compressed)
             except WireError as error:
                 raise ElasticsearchException("transport_exception", str(error)) from None
-            pending = self._waiting[request_id] = Pending(request_id, action)
+            pending = self._waiting[request_id] = Pending(request_id, action, version)
             self.used = trio.current_time()
             try:
                 # A client that goes away does not stop a frame halfway, which would end the link for all others.
@@ -235,6 +283,17 @@ class Link:
                     raise self._disconnected(action) from error
                 raise
         return pending
+
+    async def ping(self) -> None:
+        """Ask for a sign of life, which shows in ``heard``; whoever is sending just now finds out as well."""
+        if self.closed or self._send_lock.locked():
+            return
+        async with self._send_lock:
+            try:
+                with trio.fail_after(SEND_SECONDS):
+                    await self._stream.send_all(PING)
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+                await self.close(f"connection lost: {error}")
 
     async def answer(self, pending: Pending) -> Answer:
         """Raises node_disconnected_exception when the link ends before an answer has begun."""
