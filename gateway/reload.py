@@ -1,8 +1,8 @@
 """What is read again while the gateway runs, for the connections after: open ones stay.
 
-Certificates, authorities and trust restrictions are read again when their files change; ``gateway.yml`` on SIGHUP. Of that, TLS, IP
-filters and signing take effect at once (``merged``), and all else with the next start. What cannot be used is told of, and what was
-before stays in force, as where Elasticsearch watches files.
+Certificates, authorities, trust restrictions and the upstream's key are read again when their files change; ``gateway.yml`` on SIGHUP.
+Of that, TLS, IP filters, signing and the upstream's key take effect at once (``merged``), and all else with the next start. What cannot
+be used is told of, and what was before stays in force, as where Elasticsearch watches files.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import structlog
 import trio
 
 from gateway.authentication.signatures import SignatureVerifier
+from gateway.backends import Backend
+from gateway.backends.relay.trust import tls_files
 from gateway.config import ConfigError, Settings
 from gateway.configuration.model import Group
 from gateway.interfaces import OpenInterface
@@ -58,6 +60,7 @@ class Reloader:
     requests: Requests = field(default_factory=Requests)
     opened: Sequence[OpenInterface] = ()
     verifier: SignatureVerifier = field(default_factory=SignatureVerifier)
+    backend: Backend | None = None
     _seen: dict[Path, Stamp] = field(init=False)
     _count: int = 0
 
@@ -123,6 +126,11 @@ class Reloader:
             self.verifier.trust(signing_authorities(settings))
         except ConfigError as error:
             problems += error.problems
+        try:
+            if self.backend is not None:
+                self.backend.renew(settings)
+        except ConfigError as error:
+            problems += error.problems
         if problems:
             raise ConfigError(problems)
 
@@ -144,10 +152,14 @@ def merged(old: Settings, new: Settings) -> Settings:
             "filter": security.filter,
         }
     )
+    relay = old.backend.relay.model_copy(
+        update={name: getattr(new.backend.relay, name) for name in ("credentials", "credentials_file", "ssl")}
+    )
     return old.model_copy(
         update={
             "xpack": old.xpack.model_copy(update={"security": renewed}),
             "cluster": old.cluster.model_copy(update={"remote": new.cluster.remote}),
+            "backend": old.backend.model_copy(update={"relay": relay}),
         }
     )
 
@@ -161,6 +173,8 @@ def stamps(settings: Settings) -> dict[Path, Stamp]:
     if transport.enabled:
         paths += [transport.certificate, transport.key, transport.trust_restrictions.path, *transport.certificate_authorities]
     paths += settings.cluster.remote.signing.certificate_authorities
+    if settings.backend.type == "relay":
+        paths += [settings.backend.relay.credentials_file, *tls_files(settings.backend.relay)]
     return {path: stamp(path) for path in paths if path is not None}
 
 

@@ -178,7 +178,7 @@ def serve(read: Callable[[], Settings], settings: Settings, ready_file: Path | N
     identity = NodeIdentity.load(settings.path.data, settings.cluster.name, settings.node.name)
     backend = open_backend(settings, identity)
     # What stops the gateway must stop it here, and not one worker after the other.
-    reloader = Reloader(settings, read)
+    reloader = Reloader(settings, read, backend=backend)
     with Dispatcher.build(settings, identity, backend):
         opened = reloader.opened = open_interfaces(settings)
     # What has been loaded stays: a full collection that walks over it would hold up all searches for tens of milliseconds.

@@ -13,6 +13,7 @@ from typing import Protocol
 from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.roles import Role
+from gateway.configuration.model import Settings
 from gateway.peer import Peer
 from protocol.frames import Header, Status
 from protocol.messages.common import NO_TASK, TaskId
@@ -78,6 +79,9 @@ class Backend(Protocol):
 
     async def run(self) -> None:
         """What has to go on in the background; returns at once where nothing does."""
+
+    def renew(self, settings: Settings) -> None:
+        """Take over what of the settings holds at once, and the files that they name. Raises ConfigError; then all stays as it was."""
 
     async def connection_closed(self, connection: int) -> None:
         """The client's connection of that number is gone."""

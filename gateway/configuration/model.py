@@ -341,6 +341,8 @@ class RelaySettings(Group):
     mode: Annotated[str, _one_of("api_key", "certificate")] = "api_key"
     addresses: list[Text] = []
     """host:port of its remote cluster ports (9443), or of its transport ports (9300)."""
+    sniff: Boolean = False
+    """Look up the nodes of the cluster, and connect to them where they publish their addresses."""
     credentials: SecretStr | None = None
     """The gateway's own cross-cluster API key there, encoded."""
     credentials_file: FilePath | None = None

@@ -21,6 +21,7 @@ from gateway.backends.memory.loading import load
 from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.terms_enum import check_terms_enum, terms_enum
 from gateway.backends.memory.worker import Worker
+from gateway.configuration.model import Settings
 from gateway.node import (
     BUILD_DATE,
     BUILD_HASH,
@@ -78,6 +79,9 @@ class MemoryBackend:
 
     async def run(self) -> None:
         """Nothing goes on in the background."""
+
+    def renew(self, settings: Settings) -> None:
+        """Documents are loaded once."""
 
     async def connection_closed(self, connection: int) -> None:
         """Nothing is kept of a connection."""

@@ -12,7 +12,9 @@ from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription, Forwarded
 from gateway.backends.relay.headers import UpstreamHeaders
 from gateway.backends.relay.link import Link
+from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
+from gateway.configuration.model import Settings
 from gateway.node import RELEASE
 from protocol.errors import ElasticsearchException
 from protocol.frames import Status
@@ -32,10 +34,10 @@ class RelayBackend:
 
     passes_on = True
 
-    def __init__(self, upstream: Upstream, headers: UpstreamHeaders, max_age: float) -> None:
+    def __init__(self, upstream: Upstream, headers: UpstreamHeaders, trust: Trust) -> None:
         self._upstream = upstream
         self._headers = headers
-        self._max_age = max_age
+        self._trust = trust
         self._bound: dict[int, _Bound] = {}
 
     async def run(self) -> None:
@@ -47,6 +49,18 @@ class RelayBackend:
     def metadata(self) -> ClusterMetadata:
         """Nothing: the upstream resolves names itself."""
         return _NO_NAMES
+
+    def renew(self, settings: Settings) -> None:
+        """See ``gateway.backends.Backend``. Another key holds for the requests after; links of another context take the place of those
+        that nobody needs."""
+        trust = Trust.load(settings.backend.relay)
+        if trust.credentials != self._trust.credentials:
+            self._headers.renew(trust.credentials)
+            log.info("upstream credentials renewed")
+        if trust.tls != self._trust.tls:
+            self._upstream.renew(trust.context)
+            log.info("upstream certificates renewed")
+        self._trust = trust
 
     async def connection_closed(self, connection: int) -> None:
         """Its link is closed: the upstream then ends what still runs for it, as it does for a client of its own."""
@@ -83,10 +97,9 @@ class RelayBackend:
             return bound.link
 
     def _is_old(self, link: Link) -> bool:
-        """Whether to go on over another link, so that load spreads over nodes that have come since. Not while there is something that
-        a later request could be about, such as the exchange of a query."""
-        now = trio.current_time()
-        return not link.busy and now - link.opened > self._max_age and now - link.used > QUIET_SECONDS
+        """Whether to go on over another link. Not while there is something that a later request could be about, such as the exchange of
+        a query."""
+        return self._upstream.is_outdated(link) and not link.busy and trio.current_time() - link.used > QUIET_SECONDS
 
     async def _cancel(self, link: Link, parent: TaskId, request_id: int) -> None:
         """Nobody wants the answer any more. Without a parent task there is nothing that the upstream could find the request by."""

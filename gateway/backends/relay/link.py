@@ -158,6 +158,7 @@ class Link:
         """When the last bytes came."""
         self.generation = 0
         """Of the settings that it was opened with; see Upstream."""
+        self.ended = trio.Event()
         self._listening_since: float | None = None
         self._end: str | None = None
         self._room = Room()
@@ -226,6 +227,7 @@ class Link:
                 if waiting.answer is not None:
                     waiting.answer.fail(self._disconnected(waiting.action))
             self._waiting.clear()
+            self.ended.set()
 
     async def _receive(self) -> bytes | bytearray:
         self._listening_since = trio.current_time()

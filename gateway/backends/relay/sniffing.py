@@ -1,0 +1,58 @@
+"""Which nodes the upstream has, as a local cluster in sniff mode asks."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from gateway.backends.relay.link import Address, Link
+from protocol.errors import WireError
+from protocol.exceptions import read_exception, unwrap
+from protocol.frames import Status
+from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest, ClusterStateResponse
+from protocol.messages.common import DiscoveryNode
+from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest, RemoteClusterNodesResponse
+from protocol.messages.options import IndicesOptions
+from protocol.wire import Reader
+
+
+async def ask(link: Link, action: str, payload: bytes, headers: dict[str, str]) -> bytes:
+    """A request of the gateway itself; the payload of its answer. Raises the error that is the answer, and WireError."""
+    pending = await link.send(action, payload, headers, link.version)
+    answer = await link.answer(pending)
+    payload = await answer.whole()
+    if answer.header.status & Status.COMPRESSED:
+        raise WireError(f"a compressed answer to [{action}], which was not compressed")
+    if answer.header.status & Status.ERROR:
+        raise unwrap(read_exception(Reader(payload, answer.header.version)))
+    return payload
+
+
+async def nodes_of(link: Link, headers: dict[str, str], *, api_key: bool) -> list[Address]:
+    """The addresses of the nodes that take requests, as they publish them: in API key mode those of their remote cluster ports.
+
+    Raises ElasticsearchException and WireError.
+    """
+    if api_key:
+        asked = RemoteClusterNodesRequest(remote_cluster_server=True).encode(link.version)
+        nodes = RemoteClusterNodesResponse.decode(await ask(link, REMOTE_CLUSTER_NODES, asked, headers), link.version).nodes
+    else:
+        request = ClusterStateRequest(
+            routing_table=False, nodes=True, metadata=False, blocks=False, customs=False, options=IndicesOptions()
+        )
+        payload = await ask(link, CLUSTER_STATE, request.encode(link.version), headers)
+        state = ClusterStateResponse.decode(payload, link.version).state
+        nodes = [] if state is None else state.nodes.nodes
+    return [address_of(node) for node in nodes if serves(node)]
+
+
+def serves(node: DiscoveryNode) -> bool:
+    """Not a node that is only a master: Elasticsearch spares those (``SniffConnectionStrategy``)."""
+    roles = {role.name for role in node.roles}
+    return "master" not in roles or "ingest" in roles or any(role.can_contain_data for role in node.roles)
+
+
+def address_of(node: DiscoveryNode) -> Address:
+    """By number, since a name that is known there may not be known here; its certificate may have the name."""
+    number = str(ipaddress.ip_address(node.address.address))
+    name = node.address.host or number
+    return Address(number, node.address.port, None if name == number else name)
