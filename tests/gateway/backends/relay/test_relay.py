@@ -1,136 +1,24 @@
-"""The relay in front of an upstream that is played by the test: this project's other end of the protocol, over sockets in memory."""
+"""The relay in front of an upstream that is played by the test."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from gateway.authorization.grant import Grant
-from gateway.authorization.subject_roles import build_role
-from gateway.backends import Call, Forwarded, Sender
-from gateway.backends.relay import link as link_module
-from gateway.backends.relay.backend import RelayBackend
-from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import MAX_PARTS, RECEIVE_BYTES, Address
-from gateway.backends.relay.trust import Trust
-from gateway.backends.relay.upstream import Upstream
-from gateway.cluster_actions import REMOTE_CLUSTER
-from gateway.node import NodeIdentity
-from gateway.peer import Peer
-from protocol.connection import ServerConnection
+from gateway.backends.relay.link import MAX_PARTS, RECEIVE_BYTES
 from protocol.errors import ElasticsearchException
-from protocol.events import HandshakeReceived, RequestReceived
+from protocol.events import RequestReceived
 from protocol.exceptions import read_exception, unwrap
-from protocol.frames import Header, Limits, Status
-from protocol.messages.common import TaskId
-from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, HandshakeResponse
+from protocol.frames import Status
 from protocol.messages.search_request import SEARCH
 from protocol.messages.tasks import CANCEL_CHILD, CancelChildRequest
 from protocol.security import CREDENTIALS_HEADER
 from protocol.versions import V_8_19
 from protocol.wire import Reader
-from tests.gateway.backends.relay.test_headers import USER, Roles, keyed
-
-TRUST = Trust("OWN", ssl.create_default_context(), b"")
-PARENT = TaskId("localnode", 7)
-DEADLINE = 30
-Handler = Callable[["PlayedConnection", RequestReceived], Awaitable[None]]
-
-
-@dataclass
-class PlayedConnection:
-    """The upstream's end of one link."""
-
-    stream: trio.abc.Stream
-    machine: ServerConnection
-    requests: list[RequestReceived] = field(default_factory=list)
-
-    async def answer(self, request: RequestReceived, payload: bytes) -> None:
-        await self.stream.send_all(self.machine.response(request.header, payload))
-
-
-@dataclass
-class Played:
-    """An upstream: what it answers is the handler's to say; handshakes it answers itself."""
-
-    handler: Handler
-    cluster_name: str = "up"
-    refuse: bool = False
-    connections: list[PlayedConnection] = field(default_factory=list)
-
-    async def connect(self, nursery: trio.Nursery) -> trio.abc.Stream:
-        if self.refuse:
-            raise OSError("refused")
-        here, there = trio.testing.memory_stream_pair()
-        connection = PlayedConnection(there, ServerConnection(offered=V_8_19, release="8.19.21"))
-        self.connections.append(connection)
-        nursery.start_soon(self._serve, connection)
-        return here
-
-    async def _serve(self, connection: PlayedConnection) -> None:
-        identity = NodeIdentity("up", "u" * 22, "n", "i" * 22, "e" * 22)
-        try:
-            while data := await connection.stream.receive_some(65536):
-                for event in connection.machine.receive_data(data):
-                    if isinstance(event, HandshakeReceived):
-                        await connection.stream.send_all(event.reply)
-                    elif isinstance(event, RequestReceived) and event.header.action == REMOTE_CLUSTER_HANDSHAKE:
-                        node = identity.discovery_node("127.0.0.1", 9443)
-                        reply = HandshakeResponse(version=8192199, build_hash="h", node=node, cluster_name=self.cluster_name)
-                        await connection.answer(event, reply.encode(V_8_19))
-                    elif isinstance(event, RequestReceived):
-                        connection.requests.append(event)
-                        await self.handler(connection, event)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return
-        finally:
-            await trio.aclose_forcefully(connection.stream)
-
-
-@asynccontextmanager
-async def relay(
-    played: Played, monkeypatch: pytest.MonkeyPatch, ready: int = 1, max_age: float = 3600
-) -> AsyncIterator[RelayBackend]:
-    headers = UpstreamHeaders("OWN")
-    upstream = Upstream((Address("up", 9443),), headers, None, Limits(), ready, api_key=True, max_age=max_age)
-    with trio.fail_after(DEADLINE):
-        async with trio.open_nursery() as nursery:
-
-            async def connect(_host: str, _port: int) -> trio.abc.Stream:
-                return await played.connect(nursery)
-
-            monkeypatch.setattr(link_module, "connect", connect)
-            backend = RelayBackend(upstream, headers, TRUST)
-            nursery.start_soon(backend.run)
-            yield backend
-            nursery.cancel_scope.cancel()
-
-
-def call(payload: bytes = b"question", connection: int = 1, action: str = SEARCH) -> Call:
-    role = build_role(keyed(USER), Roles())
-    peer = Peer(REMOTE_CLUSTER, "client", 1)
-    peer.connection = connection
-    sender = Sender(Header(99, Status(0), V_8_19, 100, action, {}), role, peer, payload)
-    return Call(action, V_8_19, payload, None, Grant(action), PARENT, sender)
-
-
-async def whole(answer: Forwarded) -> bytes:
-    return b"".join([part async for part in answer.parts])
-
-
-async def echo(connection: PlayedConnection, request: RequestReceived) -> None:
-    await connection.answer(request, b"re:" + request.payload)
-
-
-async def silence(_connection: PlayedConnection, _request: RequestReceived) -> None:
-    """The upstream is at work."""
+from tests.gateway.backends.relay.played import LONG, PARENT, Played, PlayedConnection, call, echo, relay, whole
 
 
 async def test_a_request_goes_there_and_its_answer_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +164,7 @@ async def test_another_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_without_an_upstream_a_request_says_so_in_time(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with relay(Played(echo, refuse=True), monkeypatch) as backend:
+    async with relay(Played(echo, refuse=True), monkeypatch, deadline=LONG) as backend:
         with pytest.raises(ElasticsearchException, match=r"no connection to the upstream cluster: \[up:9443\] refused"):
             await backend.execute(call())
 
@@ -285,8 +173,7 @@ async def test_an_old_link_is_replaced_when_it_is_quiet(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
     played = Played(echo)
-    monkeypatch.setattr("tests.gateway.backends.relay.test_relay.DEADLINE", 10_000)
-    async with relay(played, monkeypatch, max_age=100) as backend:
+    async with relay(played, monkeypatch, max_age=100, deadline=LONG) as backend:
         await whole(await backend.execute(call(b"a")))
         await trio.sleep(50)
         await whole(await backend.execute(call(b"b")))
