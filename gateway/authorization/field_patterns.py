@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.patterns import compile_pattern
+from gateway.authorization.patterns import compile_pattern, parse_expression
 from gateway.lucene import languages, regexp
 from gateway.lucene.automaton import Automaton, is_subset
 from gateway.lucene.languages import MAX_WORK, Language, TooComplexError, Work
@@ -28,7 +28,8 @@ def check_field_security(security: FieldSecurity, work: Work) -> ElasticsearchEx
     grant, exclude = security.grant, security.exclude
     try:
         for pattern in (*(grant or ()), *exclude):
-            compile_pattern(pattern)
+            if pattern.startswith("/"):
+                parse_expression(pattern, work)
         if grant is None or "*" in grant or _are_granted(exclude, grant, work):
             return None
     except ValueError as error:
@@ -47,18 +48,16 @@ def _are_granted(exclude: tuple[str, ...], grant: tuple[str, ...], work: Work) -
     if not unclear:
         return True
     work.spend(len(grant) + len(unclear))
-    granted = languages.union([METADATA_FIELDS, *map(language_of, grant)], work)
-    return is_subset(languages.union(map(language_of, unclear), work), granted, work)
+    granted = languages.union([METADATA_FIELDS, *(language_of(pattern, work) for pattern in grant)], work)
+    return is_subset(languages.union((language_of(pattern, work) for pattern in unclear), work), granted, work)
 
 
-def language_of(pattern: str) -> Language:
+def language_of(pattern: str, work: Work | None = None) -> Language:
     """The words that a pattern of Elasticsearch's ``Automatons`` matches: none for an empty one. Raises ``ValueError``."""
     if not pattern:
         return languages.NOTHING
     if pattern.startswith("/"):
-        if len(pattern) == 1 or not pattern.endswith("/"):
-            raise ValueError(f"invalid pattern [{pattern}]")
-        return regexp.parse(pattern[1:-1])
+        return parse_expression(pattern, work)
     return regexp.parse_wildcard(pattern)
 
 
