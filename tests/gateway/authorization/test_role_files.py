@@ -163,6 +163,15 @@ def test_what_refuses_its_users_is_told(body: str, problem: str) -> None:
     assert store.problems[0].startswith(f"roles.yml:1: role [bad] refuses every request of those who have it: {problem}")
 
 
+def test_a_template_of_a_query_is_told() -> None:
+    template = '{"template": {"source": {"term": {"owner": "{{_user.username}}"}}}}'
+    store = parse_role_file(f"own: {{indices: [{{names: [x, y], privileges: [read], query: '{template}'}}]}}\n".encode())
+    assert names(store) == ["own"]
+    assert store.problems == (
+        "roles.yml:1: role [own] refuses searches on indices [x,y]: its query is a template, which is not supported here",
+    )
+
+
 def test_of_two_roles_of_a_name_the_last_one_counts() -> None:
     store = parse_role_file(b"a: {cluster: [all]}\na: {cluster: [monitor]}\na: 1\n")
     role = store.get("a")
