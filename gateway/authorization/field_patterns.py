@@ -13,7 +13,7 @@ from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.patterns import compile_pattern, parse_expression
 from gateway.lucene import languages, regexp
 from gateway.lucene.automaton import Automaton, is_subset
-from gateway.lucene.languages import MAX_WORK, Language, TooComplexError, Work
+from gateway.lucene.languages import Language, TooComplexError, Work
 from protocol.errors import ElasticsearchException
 
 METADATA_FIELDS: Final = languages.concat([languages.text("_"), languages.ANY_WORD])
@@ -94,6 +94,11 @@ def _is_special(pattern: str) -> bool:
     return any(char in pattern for char in "*?\\")
 
 
+_MAX_MATCHING: Final = 100_000
+"""Steps of the expressions of one matcher. A role may need as many matchers as it covers indices, each in its own way."""
+_MAX_PROVING: Final = 10_000
+
+
 class FieldMatcher:
     """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
@@ -101,7 +106,7 @@ class FieldMatcher:
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
         self.rules = tuple(rules)
-        work = Work(MAX_WORK)
+        work = Work(_MAX_MATCHING)
         try:
             self._rules = tuple(
                 (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in rules
@@ -121,10 +126,11 @@ class FieldMatcher:
             raise _uncomputable(error) from error
 
     def shows_everything(self) -> bool:
-        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does."""
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. Where that is hard to tell, they are taken to:
+        what ``allows`` says is right in any case."""
         if not all(map(self.allows, _PROBES)):
             return False
-        work = Work(MAX_WORK)
+        work = Work(_MAX_PROVING)
         try:
             return is_subset(languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), work), work)
         except TooComplexError:
