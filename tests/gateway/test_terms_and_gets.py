@@ -12,7 +12,7 @@ import structlog.testing
 from gateway.demo.documents import DemoIndex
 from protocol.errors import ElasticsearchException
 from protocol.messages.get import GET, GetRequest, GetResponse
-from protocol.messages.suggestions import TermSuggestion
+from protocol.messages.suggestions import PhraseSuggestion, TermSuggestion
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest, TermsEnumResponse
 from protocol.versions import V_8_19
 from tests.gateway.exported import Asking, Remote, exported
@@ -202,6 +202,15 @@ def test_a_hidden_field_suggests_nothing(remotes: dict[str, Remote], field: str)
     assert suggestions(by_field(remotes["secrets"]), field, text) == []
 
 
+def test_a_hidden_field_generates_no_phrases(remotes: dict[str, Remote]) -> None:
+    for field, source in (("notes", "notes"), ("text", "notes"), ("notes", "text")):
+        asked = {"field": field, "confidence": 0, "direct_generator": [{"field": source, "suggest_mode": "always"}]}
+        body = {"s": {"text": "hiden wrod", "phrase": asked}}
+        found = [user(remotes["secrets"]).search("open", suggest=body), by_field(remotes["secrets"]).search("open", suggest=body)]
+        phrases = [one for response in found for one in response.suggest or [] if isinstance(one, PhraseSuggestion)]
+        assert [bool(one.entries[0].options) for one in phrases] == [True, False]
+
+
 def test_words_of_hidden_fields_are_not_suggested(remotes: dict[str, Remote]) -> None:
     assert suggestions(user(remotes["secrets"]), "secret", "needle") == [f"needle{n}" for n in range(5)]
     assert suggestions(by_field(remotes["secrets"]), "secret", "needle") == []
@@ -213,7 +222,19 @@ def test_words_of_hidden_fields_are_not_suggested(remotes: dict[str, Remote]) ->
     [
         (
             {"suggest": {"s": {"text": "x", "phrase": {"field": "text"}}}},
-            "[suggest.s.phrase] is not supported",
+            None,
+            "Suggest isn't supported if document level security is enabled",
+        ),
+        (
+            {
+                "suggest": {
+                    "s": {
+                        "text": "x",
+                        "phrase": {"field": "text", "direct_generator": [{"field": "text", "pre_filter": "simple"}]},
+                    }
+                }
+            },
+            "[suggest.s.phrase.direct_generator.pre_filter] is not supported",
             "Suggest isn't supported if document level security is enabled",
         ),
         (
