@@ -21,6 +21,8 @@ import yaml
 
 MAX_DEPTH = 100
 """Objects and lists in each other. A role has few, a document query some more."""
+MAX_NUMBER = 1000
+"""Characters, as in Elasticsearch's parser."""
 
 _SKIPPED = re.compile(r"#.*|[ \t\x0b\f]*", re.DOTALL)
 _CONTINUED = re.compile(r"[ \t\x0b\f]+[^\x85\u2028\u2029]+")
@@ -93,7 +95,8 @@ def read_segment(segment: Segment) -> NamedValue | None:
         mark = error.problem_mark or error.context_mark
         line = segment.line if mark is None else reader.line_at(mark)
         raise BadSegmentError(f"{error.problem or error.context}", line) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # YAML's reader lets Python's own errors through for characters that do not exist.
         raise BadSegmentError(str(error).splitlines()[0], segment.line) from error
 
 
@@ -177,6 +180,8 @@ class _SegmentReader:
                 return None
             case "bool":
                 return _BOOLEANS.get(text.lower(), text)
+            case "int" if len(text) > MAX_NUMBER:
+                raise self._bad(f"a number of more than [{MAX_NUMBER}] characters", event)
             case "int":
                 return _integer(text)
             case "float":
