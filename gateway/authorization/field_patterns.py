@@ -109,7 +109,7 @@ class FieldMatcher:
         work = Work(_MAX_MATCHING)
         try:
             self._rules = tuple(
-                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in rules
+                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in self.rules
             )
         except ValueError as error:
             raise _uncomputable(error) from error
@@ -126,8 +126,8 @@ class FieldMatcher:
             raise _uncomputable(error) from error
 
     def shows_everything(self) -> bool:
-        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. Where that is hard to tell, they are taken to:
-        what ``allows`` says is right in any case."""
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, which is no
+        harm: what ``allows`` says is right in any case."""
         if not all(map(self.allows, _PROBES)):
             return False
         work = Work(_MAX_PROVING)
