@@ -218,6 +218,40 @@ def test_words_of_hidden_fields_are_not_suggested(remotes: dict[str, Remote]) ->
 
 
 @pytest.mark.parametrize(
+    ("suggester", "reason"),
+    [
+        ({"term": {"field": "text"}, "text": " ".join(map(str, range(2000)))}, "[suggest.s] for more than [1000] words"),
+        ({"phrase": {"field": "text", "token_limit": 5000}, "text": "a " * 200}, "[suggest.s] for more than [100] words"),
+        (
+            {"phrase": {"field": "text", "direct_generator": [{"field": "text"}] * 11}, "text": "a"},
+            "with more than [10] generators",
+        ),
+        (
+            {
+                "phrase": {
+                    "field": "secret",
+                    "analyzer": "whitespace",
+                    "max_errors": 9,
+                    "confidence": 0,
+                    "direct_generator": [{"field": "secret", "suggest_mode": "always", "size": 10}],
+                },
+                "text": "needle " * 9,
+            },
+            "[suggest.s] of more than [100000] phrases",
+        ),
+    ],
+)
+def test_suggestions_that_would_take_too_long(remotes: dict[str, Remote], suggester: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        user(remotes["secrets"]).search("open", suggest={"s": suggester})
+    shards: Any = caught.value.details.get("failures")
+    error = caught.value if shards is None else shards[0].cause
+    assert error.type == "illegal_argument_exception"
+    assert reason in str(error.reason)
+    assert "is not supported" in str(error.reason)
+
+
+@pytest.mark.parametrize(
     ("source", "in_general", "where_documents_are_hidden"),
     [
         (

@@ -56,7 +56,7 @@ class Terms:
         def count(number: int) -> int:
             return int(counts[number])
 
-        return cls(dictionary, documents, count, count, lambda: int(sum(counts)))
+        return cls(dictionary, documents, count, count, lambda: int(np.sum(counts)))
 
     @classmethod
     def _of_text(cls, postings: Postings, documents: int) -> Terms:

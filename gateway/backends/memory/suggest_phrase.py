@@ -24,6 +24,8 @@ MAX_PHRASES: Final = 100_000
 Elasticsearch has no limit."""
 MAX_WORDS: Final = 100
 """Words of a text, whatever ``token_limit`` is."""
+MAX_GENERATORS: Final = 10
+"""Generators of candidates, each of which is asked for every word."""
 _MOST: Final = (1 << 31) - 1
 _LEAST: Final = 5e-324
 """Java's ``Double.MIN_VALUE``: better than any phrase that has no score."""
@@ -32,7 +34,10 @@ _BACKOFF: Final = {"stupid_backoff": {"discount": single(0.4)}}
 
 def check_phrase(name: str, asked: PhraseSuggester) -> None:
     """Refuses what is not done, and what Elasticsearch refuses while it reads a body. Raises ElasticsearchException."""
-    for generator in _generators(asked):
+    generators = _generators(asked)
+    if len(generators) > MAX_GENERATORS:
+        raise illegal(f"[suggest.{name}.phrase] with more than [{MAX_GENERATORS}] generators is not supported")
+    for generator in generators:
         for filter_ in ("pre_filter", "post_filter"):
             if getattr(generator, filter_) is not None:
                 raise unsupported(f"suggest.{name}.phrase.direct_generator.{filter_}")
