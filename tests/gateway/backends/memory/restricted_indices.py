@@ -67,7 +67,9 @@ def _joined(sets: list[Set]) -> IndexAccess:
             queries.append(tuple(entry["query"] for entry in entries))
         rules = [entry.get("fields") for entry in entries]
         if all(rule is not None for rule in rules):
-            fields.append(frozenset(FieldSecurity(tuple(rule["grant"]), tuple(rule.get("except", ()))) for rule in rules if rule))
+            security = frozenset(FieldSecurity(tuple(rule["grant"]), tuple(rule.get("except", ()))) for rule in rules if rule)
+            if not any(rule.unrestricted for rule in security):
+                fields.append(security)
     return IndexAccess(tuple(queries), FieldAccess(tuple(fields)) if fields else None)
 
 
