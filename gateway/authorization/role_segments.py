@@ -3,7 +3,7 @@
 ``FileRolesStore`` of x-pack security does not read a roles file as one YAML document. A line that begins at its first column, and is not
 a comment there, begins a *segment*, which goes on over the lines that begin with white space; comments at the first column and blank
 lines are dropped before YAML is looked at, be they inside a block of text or not. Each segment is a YAML document of its own, of which
-the first key and its value are a role, and nothing behind them is read. So one role that is not YAML takes no other with it.
+the first key and its value are a role, and what is behind them counts for nothing. So one role that is not YAML takes no other with it.
 
 Values are those of Elasticsearch's parser (Jackson's): YAML 1.1, in which ``on`` and ``no`` are booleans; but numbers with colons are
 text, and there is no infinity.
@@ -101,7 +101,7 @@ def read_segment(segment: Segment) -> NamedValue | None:
 
 
 class _SegmentReader:
-    """Builds values from YAML's events as they come, so that what is behind the role is never looked at."""
+    """Builds values from YAML's events as they come, so that what is behind the role is looked at for its errors only."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -128,10 +128,8 @@ class _SegmentReader:
         return NamedValue(name, value, self._texts, self._more())
 
     def _more(self) -> int | None:
-        try:
-            event = next(self._events)
-        except yaml.MarkedYAMLError as error:
-            return None if error.problem_mark is None else self.line_at(error.problem_mark)
+        """Elasticsearch notices what is no YAML behind a role when it is close enough. Here it never passes."""
+        event = next(self._events)
         return None if isinstance(event, yaml.MappingEndEvent) else self.line_at(event.start_mark)
 
     def _value(self, event: yaml.Event, depth: int) -> Any:
