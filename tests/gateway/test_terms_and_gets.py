@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -249,6 +250,47 @@ def test_suggestions_that_would_take_too_long(remotes: dict[str, Remote], sugges
     assert error.type == "illegal_argument_exception"
     assert reason in str(error.reason)
     assert "is not supported" in str(error.reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "reason"),
+    [
+        ("term", {"accuracy": 1.5}, "accuracy must be between 0 and 1"),
+        ("term", {"accuracy": math.nan}, "accuracy must be between 0 and 1"),
+        ("term", {"max_edits": 3}, "maxEdits must be between 1 and 2"),
+        ("term", {"max_term_freq": math.inf}, "maxTermFreq must be positive"),
+        ("term", {"min_doc_freq": math.nan}, "minDocFreq must be positive"),
+        ("term", {"min_doc_freq": 1.5}, "if minDocFreq is greater than 1, it must not be a fraction"),
+        ("term", {"prefix_length": -1}, "prefixLength must be positive"),
+        ("term", {"size": -1}, "Size must be positive but was: -1"),
+        ("term", {"shard_size": 0}, "ShardSize must be positive but was: 0"),
+        ("phrase", {"gram_size": 0}, "gramSize must be >= 1"),
+        ("phrase", {"max_errors": math.nan}, "max_error must be > 0.0"),
+        ("phrase", {"confidence": -1.0}, "confidence must be >= 0.0"),
+        ("phrase", {"smoothing": {"laplace": {"alpha": -1.0}}}, "alpha must be positive"),
+        (
+            "phrase",
+            {"smoothing": {"linear": dict.fromkeys(("trigram_lambda", "bigram_lambda", "unigram_lambda"), 0.0)}},
+            "linear smoothing lambdas must sum to 1",
+        ),
+        ("phrase", {"direct_generator": [{"field": "text", "max_edits": 0}]}, "Illegal max_edits value 0"),
+        ("phrase", {"direct_generator": [{"field": "text", "max_term_freq": math.nan}]}, "maxTermFreq must be positive"),
+    ],
+)
+def test_figures_that_only_another_node_can_send(
+    remotes: dict[str, Remote], kind: str, asked: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        user(remotes["secrets"]).search("open", suggest={"s": {"text": "wrod", kind: {"field": "text", **asked}}})
+    shards: Any = caught.value.details.get("failures")
+    assert refused(caught.value if shards is None else shards[0].cause) == ("illegal_argument_exception", reason)
+
+
+def test_endless_figures_do_no_harm(remotes: dict[str, Remote]) -> None:
+    generator = {"field": "text", "suggest_mode": "always"}
+    for asked in ({"real_word_error_likelihood": 3e38}, {"max_errors": math.inf}, {"confidence": math.inf}):
+        suggest = {"s": {"text": "wrod fro everybdy", "phrase": {"field": "text", "direct_generator": [generator], **asked}}}
+        assert user(remotes["secrets"]).search("open", suggest=suggest).successful_shards == 1
 
 
 @pytest.mark.parametrize(

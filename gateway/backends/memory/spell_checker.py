@@ -93,8 +93,7 @@ class SpellChecker:
     """Finds terms that are much like a word."""
 
     def __init__(self, terms: Terms, asked: TermSuggester, count: int) -> None:
-        if not 1 <= asked.max_edits <= 2:
-            raise illegal("maxEdits must be between 1 and 2")
+        _check(asked)
         self._terms, self._asked, self._count = terms, asked, count
         self._inspected = count * asked.max_inspections
         self._distance = DISTANCES.get(asked.string_distance)
@@ -155,6 +154,23 @@ class SpellChecker:
                 if len(found) > self._inspected:
                     heappop(found)
         return {candidate.term: candidate for _, _, candidate in found}
+
+
+def _check(asked: TermSuggester) -> None:
+    """Elasticsearch checks this while it reads a body, and not what comes from another node."""
+    for allowed, problem in (
+        (0 <= asked.accuracy <= 1, "accuracy must be between 0 and 1"),
+        (1 <= asked.max_edits <= 2, "maxEdits must be between 1 and 2"),
+        (asked.max_inspections >= 0, "maxInspections must be positive"),
+        (0 <= asked.max_term_freq < inf, "maxTermFreq must be positive"),
+        (asked.max_term_freq <= 1 or asked.max_term_freq % 1 == 0, "if maxTermFreq is greater than 1, it must not be a fraction"),
+        (asked.prefix_length >= 0, "prefixLength must be positive"),
+        (asked.min_word_length >= 1, "minWordLength must be greater or equal to 1"),
+        (0 <= asked.min_doc_freq < inf, "minDocFreq must be positive"),
+        (asked.min_doc_freq <= 1 or asked.min_doc_freq % 1 == 0, "if minDocFreq is greater than 1, it must not be a fraction"),
+    ):
+        if not allowed:
+            raise illegal(problem)
 
 
 def _closeness(word: str, term: str, edits: int) -> float:

@@ -3,19 +3,17 @@ all ways to put one in place of each those that are likeliest by how often the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from math import exp, floor, inf, log10
-from typing import Any, Final
-
-import numpy as np
+from math import floor, inf, log10
+from typing import Final
 
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.refusals import illegal, unsupported
 from gateway.backends.memory.sort_keys import single
 from gateway.backends.memory.spell_checker import SpellChecker, Terms
 from gateway.backends.memory.suggest_text import SuggestText, Utf16Places
+from gateway.backends.memory.word_scorers import Candidate, Scorer, likelihood_of, word_scorer
 from protocol.messages.suggest import DISTANCES, MODES, SORTS, DirectGenerator, PhraseSuggester, TermSuggester
 from protocol.messages.suggestions import PhraseEntry, PhraseSuggestion, SuggestionOption
 
@@ -29,7 +27,6 @@ MAX_GENERATORS: Final = 10
 _MOST: Final = (1 << 31) - 1
 _LEAST: Final = 5e-324
 """Java's ``Double.MIN_VALUE``: better than any phrase that has no score."""
-_BACKOFF: Final = {"stupid_backoff": {"discount": single(0.4)}}
 
 
 def check_phrase(name: str, asked: PhraseSuggester) -> None:
@@ -41,6 +38,12 @@ def check_phrase(name: str, asked: PhraseSuggester) -> None:
         for filter_ in ("pre_filter", "post_filter"):
             if getattr(generator, filter_) is not None:
                 raise unsupported(f"suggest.{name}.phrase.direct_generator.{filter_}")
+    for smoothing in (asked.smoothing or {}).values():
+        for parameter, value in smoothing.items():
+            if not 0 <= value < inf:
+                raise illegal(f"{parameter} must be positive")
+        if "trigram_lambda" in smoothing and abs(sum(smoothing.values()) - 1) > 0.001:
+            raise illegal("linear smoothing lambdas must sum to 1")
     for refused, problem in (
         (asked.gram_size is not None and asked.gram_size < 1, "gramSize must be >= 1"),
         (not asked.max_errors > 0, "max_error must be > 0.0"),
@@ -64,19 +67,8 @@ def suggest_phrases(name: str, index: Index, asked: PhraseSuggester, given: Sugg
     entry = PhraseEntry(text=given.text, offset=0, length=Utf16Places(given.text).of(len(given.text)), cutoff_score=_LEAST)
     terms = Terms.of(index, given.field)
     if index.doc_count and generators and terms:
-        _correct(name, asked, given, generators, _scorer(terms, asked), entry)
+        _correct(name, asked, given, generators, word_scorer(terms, asked), entry)
     return PhraseSuggestion(name=name, size=given.size, entries=[entry])
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """``likeness`` is 1 for the word itself."""
-
-    term: str
-    occurrences: int
-    likeness: float
-    score: float
-    original: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +113,16 @@ class _Generator:
         terms = Terms.of(index, index.field(asked.field))
         return cls(terms, SpellChecker(terms, settings, size), settings, terms.all_occurrences())
 
-    def candidate(self, term: str, likeness: float, *, original: bool = False) -> _Candidate:
+    def candidate(self, term: str, likeness: float, *, original: bool = False) -> Candidate:
         number = self.terms.number(term)
         occurrences = 0 if number is None else self.terms.occurrences(number)
-        return _Candidate(term, occurrences, likeness, likeness * ((occurrences + 1) / (self.all_occurrences + 1)), original)
+        return Candidate(term, occurrences, likeness, likeness * ((occurrences + 1) / (self.all_occurrences + 1)), original)
 
     def frequency(self, word: str) -> int:
         number = self.terms.number(word)
         return 0 if number is None else self.terms.frequency(number)
 
-    def draw(self, word: str, frequency: int) -> list[_Candidate]:
+    def draw(self, word: str, frequency: int) -> list[Candidate]:
         """Words that are much like this one, which is in ``frequency`` documents; where not all are wanted, only those that are in many
         more."""
         more_than = 0
@@ -151,114 +143,8 @@ class _Generator:
         return min(max(0, floor(frequency * (log10(frequency - plateau) * (1 / log10(5))) + 1 + 0.5)), _MOST)
 
 
-_Scorer = Callable[[Sequence[_Candidate], int], float]
-"""The logarithm of how likely the word at a place of a phrase is after those before it."""
-
-
-def _scorer(terms: Terms, asked: PhraseSuggester) -> _Scorer:
-    ((model, parameters),) = (asked.smoothing or _BACKOFF).items()
-    scorer = _MODELS[model](terms, asked.separator, parameters)
-    real_word = single(asked.real_word_error_likelihood)
-    grams = 1 if asked.gram_size is None else asked.gram_size
-
-    def score(path: Sequence[_Candidate], at: int) -> float:
-        word = path[at]
-        channel = real_word if word.likeness == 1 else word.likeness
-        if at == 0 or grams == 1:
-            likelihood = scorer.one(word)
-        elif at == 1 or grams == 2:
-            likelihood = scorer.two(word, path[at - 1])
-        else:
-            likelihood = scorer.three(word, path[at - 1], path[at - 2])
-        return _log10(channel * likelihood)
-
-    return score
-
-
-@lru_cache(maxsize=4096)
-def _log10(value: float) -> float:
-    """Correctly rounded, as Java's is and C's is not: equally likely phrases stand in the order of their words."""
-    return float(np.log10(np.longdouble(value))) if value > 0 else -inf
-
-
-class _Backoff:
-    """The frequency of the longest chain of words that there is, discounted for shorter ones (``StupidBackoffScorer``)."""
-
-    def __init__(self, terms: Terms, separator: str, parameters: dict[str, Any]) -> None:
-        self._terms, self._separator = terms, separator
-        self._number_of_terms = len(terms.dictionary.terms)
-        self._all = terms.all_occurrences()
-        self._parameters = parameters
-        self._discount: float = parameters.get("discount", 0.0)
-
-    def frequency(self, *words: _Candidate) -> int:
-        number = self._terms.number(self._separator.join(word.term for word in words))
-        return 0 if number is None else self._terms.occurrences(number)
-
-    def one(self, word: _Candidate) -> float:
-        return (1.0 + self.frequency(word)) / (self._all + self._number_of_terms)
-
-    def two(self, word: _Candidate, before: _Candidate) -> float:
-        count = self.frequency(before, word)
-        if count < 1:
-            return self._discount * self.one(word)
-        return count / (before.occurrences + 0.00000000001)
-
-    def three(self, word: _Candidate, before: _Candidate, first: _Candidate) -> float:
-        pair = self.frequency(before, word)
-        if pair < 1:
-            return self._discount * self.one(word)
-        count = self.frequency(first, before, word)
-        if count < 1:
-            return self._discount * (pair / (before.occurrences + 0.00000000001))
-        return count / (pair + 0.00000000001)
-
-
-class _Laplace(_Backoff):
-    """Each chain of words counts a little more often than it is there (``LaplaceScorer``)."""
-
-    def _smoothed(self, count: int, of: float) -> float:
-        alpha: float = self._parameters["alpha"]
-        below = of + alpha * self._number_of_terms
-        return (alpha + count) / below if below else inf
-
-    def one(self, word: _Candidate) -> float:
-        return self._smoothed(self.frequency(word), self._all)
-
-    def two(self, word: _Candidate, before: _Candidate) -> float:
-        return self._smoothed(self.frequency(before, word), before.occurrences)
-
-    def three(self, word: _Candidate, before: _Candidate, first: _Candidate) -> float:
-        return self._smoothed(self.frequency(first, before, word), self.frequency(before, word))
-
-
-class _Interpolation(_Backoff):
-    """The frequencies of chains of one, two and three words, weighted (``LinearInterpolatingScorer``)."""
-
-    def _weight(self, name: str) -> float:
-        weights: dict[str, float] = self._parameters
-        return weights[name] / (weights["unigram_lambda"] + weights["bigram_lambda"] + weights["trigram_lambda"])
-
-    def two(self, word: _Candidate, before: _Candidate) -> float:
-        count = self.frequency(before, word)
-        alone = self._weight("unigram_lambda") * self.one(word)
-        if count < 1:
-            return alone
-        return self._weight("bigram_lambda") * (count / (0.5 + before.occurrences)) + alone
-
-    def three(self, word: _Candidate, before: _Candidate, first: _Candidate) -> float:
-        # The words stand the other way round here, in Elasticsearch too.
-        count = self.frequency(word, before, first)
-        if count < 1:
-            return self.two(word, before)
-        return self._weight("trigram_lambda") * (count / (1.0 + self.frequency(word, before))) + self.two(word, before)
-
-
-_MODELS: Final[dict[str, type[_Backoff]]] = {"stupid_backoff": _Backoff, "laplace": _Laplace, "linear": _Interpolation}
-
-
 def _correct(
-    name: str, asked: PhraseSuggester, given: SuggestText, generators: list[_Generator], score: _Scorer, entry: PhraseEntry
+    name: str, asked: PhraseSuggester, given: SuggestText, generators: list[_Generator], score: Scorer, entry: PhraseEntry
 ) -> None:
     """Puts the best phrases into the entry."""
     words = [token.term for token in given.tokens(given.text)]
@@ -269,9 +155,9 @@ def _correct(
     originals = [generators[0].candidate(word, 1.0, original=True) for word in words]
     choices = [_choices(word, generators, given.shard_size) for word in words]
     if asked.confidence > 0:
-        entry.cutoff_score = exp(sum(score(originals, at) for at in range(len(originals)))) * single(asked.confidence)
+        entry.cutoff_score = likelihood_of(sum(score(originals, at) for at in range(len(originals)))) * single(asked.confidence)
     errors = single(asked.max_errors)
-    wrong = int(errors) if errors >= 1 else floor(single(errors * len(words)) + 0.5)
+    wrong = int(min(errors, len(words))) if errors >= 1 else floor(single(errors * len(words)) + 0.5)
     found = _Phrases(name, score, originals, choices, entry.cutoff_score).all(max(1, wrong))
     for likelihood, path in found[: given.shard_size]:
         option = SuggestionOption(text=" ".join(word.term for word in path), score=single(likelihood))
@@ -281,8 +167,8 @@ def _correct(
             entry.options.append(option)
 
 
-def _choices(word: str, generators: list[_Generator], most: int) -> list[_Candidate]:
-    found: dict[str, _Candidate] = {}
+def _choices(word: str, generators: list[_Generator], most: int) -> list[Candidate]:
+    found: dict[str, Candidate] = {}
     # What the first generator knows of the word counts for all.
     frequency = generators[0].frequency(word)
     for generator in generators:
@@ -294,25 +180,25 @@ class _Phrases:
     """All phrases in which some words are others."""
 
     def __init__(
-        self, name: str, score: _Scorer, originals: list[_Candidate], choices: list[list[_Candidate]], cutoff: float
+        self, name: str, score: Scorer, originals: list[Candidate], choices: list[list[Candidate]], cutoff: float
     ) -> None:
         self._name, self._score, self._originals, self._choices, self._cutoff = name, score, originals, choices, cutoff
-        self._found: list[tuple[float, list[_Candidate]]] = []
+        self._found: list[tuple[float, list[Candidate]]] = []
         self._looked_at = 0
 
-    def all(self, wrong: int) -> list[tuple[float, list[_Candidate]]]:
+    def all(self, wrong: int) -> list[tuple[float, list[Candidate]]]:
         """Those that are better than the cutoff, best first, where at most ``wrong`` words differ."""
         self._extend([], wrong, 0.0)
         self._found.sort(key=lambda one: (-one[0], [word.term for word in one[1]]))
         return self._found
 
-    def _extend(self, path: list[_Candidate], wrong: int, so_far: float) -> None:
+    def _extend(self, path: list[Candidate], wrong: int, so_far: float) -> None:
         at = len(path)
         if at == len(self._originals):
             self._looked_at += 1
             if self._looked_at > MAX_PHRASES:
                 raise illegal(f"[suggest.{self._name}] of more than [{MAX_PHRASES}] phrases is not supported")
-            likelihood = exp(so_far)
+            likelihood = likelihood_of(so_far)
             if likelihood > self._cutoff:
                 self._found.append((likelihood, path))
             return
@@ -321,7 +207,7 @@ class _Phrases:
             self._extend(longer, wrong - (not candidate.original), so_far + self._score(longer, at))
 
 
-def _highlighted(path: Sequence[_Candidate], before: str, after: str) -> str:
+def _highlighted(path: Sequence[Candidate], before: str, after: str) -> str:
     """The phrase, with tags around words that differ; neighbours stand within the same tags."""
     shown = []
     for at, word in enumerate(path):
