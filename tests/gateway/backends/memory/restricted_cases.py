@@ -150,6 +150,11 @@ ACCESS: dict[str, list[Set]] = {
     "dls_alias_field": [[{"query": {"term": {"code_alias": "c2"}}}]],
     "dls_object_exists": [[{"query": {"exists": {"field": "secret"}}}]],
     "dls_index": [[{"query": {"term": {"_index": "hb-main"}}}]],
+    # Patterns of fields stand for no field in the query of a role.
+    "dls_simple": [[{"query": {"simple_query_string": {"query": "alpha -beta"}}}]],
+    "dls_query_string": [[{"query": {"query_string": {"query": "alpha OR title:gamma"}}}]],
+    "dls_multi_pattern": [[{"query": {"multi_match": {"query": "alpha", "fields": ["t*"]}}}]],
+    "dls_multi_named": [[{"query": {"multi_match": {"query": "alpha", "fields": ["title", "body"]}}}]],
     "dls_limited": [[{"query": _TENANT_A}], [{"query": {"range": {"n": {"lt": 30}}}}, {"query": {"term": {"ok": True}}}]],
     # fields
     "fls_few": [[{"fields": _fields("tenant", "n", "ts")}]],
@@ -229,6 +234,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "q_query_string_field": _q({"query_string": {"query": "secret.code:c1 OR title:beta"}}),
     "q_query_string_exists": _q({"query_string": {"query": "_exists_:secret.code"}}),
     "q_simple_query_string": _q({"simple_query_string": {"query": "alpha + report"}}),
+    "q_simple_negative": _q({"simple_query_string": {"query": "alpha -beta", "fields": ["secret.*", "nothing*"]}}),
+    "q_multi_zero_terms": _q({"multi_match": {"query": " ", "fields": ["sec*"], "zero_terms_query": "all"}}),
     "q_term_tenant": _q({"term": {"tenant": "a"}}),
     "q_term_code": _q({"term": {"secret.code": "c1"}}),
     "q_term_alias": _q({"term": {"level_alias": "warn"}}),
