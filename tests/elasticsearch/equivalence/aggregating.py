@@ -145,4 +145,20 @@ AGGREGATING = [
             b={"max_bucket": {"buckets_path": "t>s"}},
         ),
     ),
+    search(
+        "nested-agg",
+        "sales-*",
+        aggregation(
+            n={
+                "nested": {"path": "items"},
+                "aggs": {
+                    "s": {
+                        "terms": {"field": "items.sku"},
+                        "aggs": {"r": {"reverse_nested": {}, "aggs": {"t": {"terms": {"field": "tenant"}}}}},
+                    },
+                    "p": {"stats": {"field": "items.price"}},
+                },
+            }
+        ),
+    ),
 ]

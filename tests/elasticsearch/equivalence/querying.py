@@ -198,4 +198,39 @@ QUERYING = [
     ),
     search("timeout-and-limits", "sales-*", {"size": 0, "terminate_after": 1000, "timeout": "10s", "track_total_hits": 5}),
     Ask("search-uri", "GET", "/R:sales-*/_search?q=secret:s1+OR+paid&size=3&sort=_doc&_source_excludes=tags"),
+    search(
+        "nested",
+        "sales-*",
+        hits(
+            {
+                "nested": {
+                    "path": "items",
+                    "query": {"bool": {"must": [{"term": {"items.sku": "k1"}}, {"range": {"items.price": {"gt": 9}}}]}},
+                }
+            }
+        ),
+    ),
+    search(
+        "nested-exists",
+        "sales-*",
+        hits({"nested": {"path": "items", "query": {"exists": {"field": "items.price"}}}}, fields=["items.*"]),
+    ),
+    search(
+        "nested-not",
+        "sales-*",
+        hits({"bool": {"must_not": [{"nested": {"path": "items", "query": {"match": {"items.label": "gift paid"}}}}]}}),
+    ),
+    search(
+        "nested-sort",
+        "sales-*",
+        {
+            "size": 4,
+            "sort": [
+                {"items.price": {"order": "desc", "mode": "max", "nested": {"path": "items"}}},
+                {"_index": "asc"},
+                {"_doc": "asc"},
+            ],
+            "_source": ["items.sku", "tenant"],
+        },
+    ),
 ]

@@ -55,6 +55,25 @@ _OTHERS = [
     Ask("suggest", "POST", "/R:sales-*/_search", {"size": 0, "suggest": {"s": {"text": "gfit", "term": {"field": "notes"}}}}),
     Ask("terms-enum", "POST", "/R:sales-*/_terms_enum", {"field": "secret", "string": "s"}),
     Ask(
+        "terms-enum-alias",
+        "POST",
+        "/R:sales-*,R:hr-*/_terms_enum",
+        {"field": "who", "string": "S", "case_insensitive": True, "size": 3},
+    ),
+    Ask(
+        "terms-enum-filter",
+        "POST",
+        "/R:sales-*/_terms_enum",
+        {"field": "customer.email", "string": "a", "index_filter": {"range": {"amount": {"gte": 195}}}},
+    ),
+    Ask("terms-enum-exact", "POST", "/R:sales-eu,R:hr-people/_terms_enum", {"field": "ssn", "search_after": "3"}),
+    Ask(
+        "suggest-names",
+        "POST",
+        "/R:sales-eu/_search",
+        {"suggest": {"s": {"text": "adaa loveluce", "term": {"field": "customer.name"}}}},
+    ),
+    Ask(
         "significant",
         "POST",
         "/R:sales-*/_search",

@@ -31,7 +31,7 @@ LOCAL_ROLES: dict[str, dict[str, Any]] = {
     },
     "u_fields": {
         "remote_indices": [
-            _on("*", field_security={"grant": ["*"], "except": ["customer.*", "level", "host"]}),
+            _on("*", field_security={"grant": ["*"], "except": ["customer.*", "level", "host", "items.price"]}),
             _on("sales-us", field_security={"grant": ["customer.email", "secret"]}),
         ]
     },
