@@ -20,7 +20,8 @@ SEEN = {"size": 0, "aggs": {"i": {"terms": {"field": "_index", "size": 50}}}}
 def ask(clusters: Clusters, version: str, alias: str, user: str, expression: str) -> Any:
     login = ("elastic", "changeme") if user == "elastic" else (user, USER_PASSWORD)
     with clusters.locals[version].client(*login) as client:
-        answer = client.post(f"/{alias}:{expression}/_search", json=SEEN)
+        # A wildcard stands for closed indices too under authorization, and they fail a search that does not leave them out.
+        answer = client.post(f"/{alias}:{expression}/_search?ignore_unavailable=true", json=SEEN)
     return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
 
