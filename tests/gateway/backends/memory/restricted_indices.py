@@ -1,4 +1,4 @@
-"""The indices and roles of restricted_cases.py in process, and what the engine answers to them in the form of the recorded answers."""
+"""The indices and roles of restricted_roles.py in process, and what the engine answers to them in the form of the recorded answers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import ENGINE, NOW, rest
-from tests.gateway.backends.memory.restricted_cases import (
+from tests.gateway.backends.memory.restricted_cases import BODIES, CAPS
+from tests.gateway.backends.memory.restricted_roles import (
     ACCESS,
     ALIASES,
-    BODIES,
-    CAPS,
     DELETED,
     DOCUMENTS,
     MAPPINGS,
