@@ -60,6 +60,9 @@ def parse_suggest(body: Any) -> SuggestRequest | None:
             raise illegal(str(error)) from None
         if not isinstance(suggester, Doable):
             raise unsupported(f"suggest.{name}.{suggester.wire_name}")
+        for option in ("field", "text", "prefix", "regex", "analyzer"):
+            if not isinstance(getattr(suggester, option), str | None):
+                raise illegal(f"[suggest.{name}.{option}] must be a text")
         if isinstance(suggester, PhraseSuggester):
             check_phrase(name, suggester)
         suggesters[name] = suggester
