@@ -29,6 +29,7 @@ class ActionTraits:
 _EXPLICIT = ActionTraits()
 _EXPANDING = ActionTraits(expands=True, local_only=False, data_streams=True)
 _EXPANDING_LOCALLY = ActionTraits(expands=True, local_only=True, data_streams=True)
+_EXPANDING_TO_INDICES = ActionTraits(expands=True, local_only=True, data_streams=False)
 
 _TRAITS = {
     "indices:data/read/search": _EXPANDING,
@@ -36,7 +37,7 @@ _TRAITS = {
     "indices:data/read/open_point_in_time": _EXPANDING,
     "indices:data/read/eql": _EXPANDING,
     "indices:data/read/esql/resolve_fields": _EXPANDING,
-    "indices:data/read/esql/cluster": _EXPANDING_LOCALLY,
+    "indices:data/read/esql/cluster": _EXPANDING_TO_INDICES,
     "indices:data/read/xpack/termsenum/list": _EXPANDING,
     "indices:admin/resolve/index": _EXPANDING,
     "indices:admin/resolve/cluster": _EXPANDING,
@@ -47,7 +48,7 @@ _TRAITS = {
     "indices:admin/data_stream/get": _EXPANDING_LOCALLY,
     "indices:monitor/stats": _EXPANDING_LOCALLY,
     "indices:monitor/settings/get": _EXPANDING_LOCALLY,
-    "indices:monitor/transform/checkpoint": _EXPANDING_LOCALLY,
+    "indices:monitor/transform/checkpoint": _EXPANDING_TO_INDICES,
 }
 
 SCROLL_ACTIONS = frozenset(

@@ -30,7 +30,7 @@ from protocol.messages.options import IndicesOptions
 _PASSED_ON = frozenset(
     {"index_not_found_exception", "invalid_index_name_exception", "invalid_selector_exception", "unsupported_selector_exception"}
 )
-"""Errors of index expressions that go to the user as they are; others become the cause of a denial."""
+"""Errors of index expressions that go to the user as they are; others become the cause of a denial, where wildcards are expanded."""
 
 
 MAX_QUESTION = 10_000
@@ -128,7 +128,7 @@ def _authorize_indices(
     try:
         resolved = _resolve(role, action, names, options, metadata, clock, kind, point_in_time=point_in_time)
     except ElasticsearchException as error:
-        if error.type in _PASSED_ON:
+        if not kind.expands or error.type in _PASSED_ON:
             raise
         raise denials.action_denied(role, action, names=names, cause=error, checks=checks) from error
     if not resolved:

@@ -44,7 +44,9 @@ class IndicesPrivileges:
 
     @property
     def uses_document_or_field_security(self) -> bool:
-        return self.query is not None or not self.field_security.unrestricted
+        """As Elasticsearch asks of a key's access: any list but ``*`` alone counts, even one that takes nothing away."""
+        fields = self.field_security
+        return self.query is not None or bool(fields.exclude) or fields.grant not in (None, ("*",))
 
     def to_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {"names": list(self.names), "privileges": list(self.privileges)}
@@ -107,10 +109,6 @@ class RoleDescriptor:
     workflows: tuple[str, ...] | None = None
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-    @property
-    def uses_document_or_field_security(self) -> bool:
-        return any(entry.uses_document_or_field_security for entry in self.indices)
 
     @property
     def has_unsupported_for_cross_cluster_access(self) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.patterns import compile_pattern
+from gateway.authorization.patterns import compile_pattern, parse_expression
 from gateway.lucene import languages, regexp
 from gateway.lucene.automaton import Automaton, is_subset
-from gateway.lucene.languages import MAX_WORK, Language, TooComplexError, Work
+from gateway.lucene.languages import Language, TooComplexError, Work
 from protocol.errors import ElasticsearchException
 
 METADATA_FIELDS: Final = languages.concat([languages.text("_"), languages.ANY_WORD])
@@ -28,7 +28,8 @@ def check_field_security(security: FieldSecurity, work: Work) -> ElasticsearchEx
     grant, exclude = security.grant, security.exclude
     try:
         for pattern in (*(grant or ()), *exclude):
-            compile_pattern(pattern)
+            if pattern.startswith("/"):
+                parse_expression(pattern, work)
         if grant is None or "*" in grant or _are_granted(exclude, grant, work):
             return None
     except ValueError as error:
@@ -47,18 +48,16 @@ def _are_granted(exclude: tuple[str, ...], grant: tuple[str, ...], work: Work) -
     if not unclear:
         return True
     work.spend(len(grant) + len(unclear))
-    granted = languages.union([METADATA_FIELDS, *map(language_of, grant)], work)
-    return is_subset(languages.union(map(language_of, unclear), work), granted, work)
+    granted = languages.union([METADATA_FIELDS, *(language_of(pattern, work) for pattern in grant)], work)
+    return is_subset(languages.union((language_of(pattern, work) for pattern in unclear), work), granted, work)
 
 
-def language_of(pattern: str) -> Language:
+def language_of(pattern: str, work: Work | None = None) -> Language:
     """The words that a pattern of Elasticsearch's ``Automatons`` matches: none for an empty one. Raises ``ValueError``."""
     if not pattern:
         return languages.NOTHING
     if pattern.startswith("/"):
-        if len(pattern) == 1 or not pattern.endswith("/"):
-            raise ValueError(f"invalid pattern [{pattern}]")
-        return regexp.parse(pattern[1:-1])
+        return parse_expression(pattern, work)
     return regexp.parse_wildcard(pattern)
 
 
@@ -95,6 +94,11 @@ def _is_special(pattern: str) -> bool:
     return any(char in pattern for char in "*?\\")
 
 
+_MAX_MATCHING: Final = 100_000
+"""Steps of the expressions of one matcher. A role may need as many matchers as it covers indices, each in its own way."""
+_MAX_PROVING: Final = 10_000
+
+
 class FieldMatcher:
     """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
@@ -102,10 +106,10 @@ class FieldMatcher:
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
         self.rules = tuple(rules)
-        work = Work(MAX_WORK)
+        work = Work(_MAX_MATCHING)
         try:
             self._rules = tuple(
-                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in rules
+                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in self.rules
             )
         except ValueError as error:
             raise _uncomputable(error) from error
@@ -122,10 +126,11 @@ class FieldMatcher:
             raise _uncomputable(error) from error
 
     def shows_everything(self) -> bool:
-        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does."""
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, which is no
+        harm: what ``allows`` says is right in any case."""
         if not all(map(self.allows, _PROBES)):
             return False
-        work = Work(MAX_WORK)
+        work = Work(_MAX_PROVING)
         try:
             return is_subset(languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), work), work)
         except TooComplexError:

@@ -23,7 +23,8 @@ from gateway.authorization.descriptors import (
 from gateway.authorization.field_patterns import check_field_security
 from gateway.authorization.global_privileges import has_global_privileges
 from gateway.authorization.json_texts import DECODER, token_name, unreadable
-from gateway.lucene.languages import MAX_WORK, Work
+from gateway.authorization.patterns import MAX_SET_WORK
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 
 MAX_ROLE_NAME = 1024
@@ -38,7 +39,7 @@ def parse_descriptor_set(raw: bytes | str) -> tuple[RoleDescriptor, ...]:
     body = load_json(raw)
     if not isinstance(body, dict):
         _fail(f"expected an object of role descriptors but found [{token_name(body)}] instead")
-    work = Work(MAX_WORK)
+    work = Work(MAX_SET_WORK)
     return tuple(parse_role_descriptor(name, descriptor, work) for name, descriptor in body.items())
 
 
@@ -76,7 +77,7 @@ def parse_role_descriptor(name: str, body: Any, work: Work | None = None) -> Rol
             found[field] = parsed  # of two names for one field, the later counts
     descriptor = RoleDescriptor(name, **found)
     entries = (*descriptor.indices, *(remote.indices for remote in descriptor.remote_indices))
-    _check_fields(name, entries, Work(MAX_WORK) if work is None else work)
+    _check_fields(name, entries, Work(MAX_SET_WORK) if work is None else work)
     return descriptor
 
 
@@ -91,7 +92,7 @@ def parse_indices_entry(role: str, entry: dict[str, Any], privileges: tuple[str,
     ``privileges``: given from outside, as for a cross-cluster API key's ``access``; then the entry may not say any.
     """
     indices, _ = _indices_entry(role, entry, privileges, clusters=False)
-    _check_fields(role, (indices,), Work(MAX_WORK))
+    _check_fields(role, (indices,), Work(MAX_SET_WORK))
     return indices
 
 

@@ -20,9 +20,9 @@ from protocol.errors import ElasticsearchException
 MAX_COMPILED = 10_000
 """Compiled patterns to keep, as many as Elasticsearch keeps (``xpack.security.automata.cache.size``)."""
 
-MAX_SET_WORK = 200_000
-"""Steps that the regular expressions of one descriptor set may take together, for its indices and for its fields: well below a second.
-Lucene allows each of them about half as much."""
+MAX_SET_WORK = 300_000
+"""Steps that the regular expressions of one descriptor set may take together, once for its indices and once for its fields: half a second.
+Lucene allows each of them about a third as much."""
 
 _ANY_CHAR = object()
 _ANY_WORD = object()

@@ -1,7 +1,8 @@
 """Index privileges: which actions each name allows.
 
-Data, from ``IndexPrivilege`` of Elasticsearch 8.19 (x-pack-core). The order is Elasticsearch's own, from the least to the most that a
-privilege allows (privileges of the failure store first): denials list the privileges that would help in it.
+Data, from ``IndexPrivilege`` of Elasticsearch 8.19 (x-pack-core). Where 9.5 allows more by a name, as with ``read``, 8.19's meaning
+holds: that is the cluster this one presents itself as, and the narrower one. The order is Elasticsearch's own, from the least to the
+most that a privilege allows (privileges of the failure store first): denials list the privileges that would help in it.
 """
 
 from __future__ import annotations

@@ -102,6 +102,13 @@ def _add(roles: dict[str, RoleDescriptor], segment: Segment) -> Iterator[tuple[i
     roles[role.name] = role
     if (problem := _problem_of_use(role)) is not None:
         yield segment.line, f"role [{role.name}] refuses every request of those who have it: {problem}"
+    for entry in role.indices:
+        if entry.query is not None and parse_document_query(entry.query).template:
+            where = f"on indices [{','.join(entry.names)}]"
+            yield (
+                segment.line,
+                f"role [{role.name}] refuses searches {where}: its query is a template, which is not supported here",
+            )
 
 
 def _role(found: NamedValue) -> RoleDescriptor:

@@ -3,7 +3,7 @@
 ``FileRolesStore`` of x-pack security does not read a roles file as one YAML document. A line that begins at its first column, and is not
 a comment there, begins a *segment*, which goes on over the lines that begin with white space; comments at the first column and blank
 lines are dropped before YAML is looked at, be they inside a block of text or not. Each segment is a YAML document of its own, of which
-the first key and its value are a role, and nothing behind them is read. So one role that is not YAML takes no other with it.
+the first key and its value are a role, and what is behind them counts for nothing. So one role that is not YAML takes no other with it.
 
 Values are those of Elasticsearch's parser (Jackson's): YAML 1.1, in which ``on`` and ``no`` are booleans; but numbers with colons are
 text, and there is no infinity.
@@ -21,6 +21,8 @@ import yaml
 
 MAX_DEPTH = 100
 """Objects and lists in each other. A role has few, a document query some more."""
+MAX_NUMBER = 1000
+"""Characters, as in Elasticsearch's parser."""
 
 _SKIPPED = re.compile(r"#.*|[ \t\x0b\f]*", re.DOTALL)
 _CONTINUED = re.compile(r"[ \t\x0b\f]+[^\x85\u2028\u2029]+")
@@ -93,12 +95,13 @@ def read_segment(segment: Segment) -> NamedValue | None:
         mark = error.problem_mark or error.context_mark
         line = segment.line if mark is None else reader.line_at(mark)
         raise BadSegmentError(f"{error.problem or error.context}", line) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # YAML's reader lets Python's own errors through for characters that do not exist.
         raise BadSegmentError(str(error).splitlines()[0], segment.line) from error
 
 
 class _SegmentReader:
-    """Builds values from YAML's events as they come, so that what is behind the role is never looked at."""
+    """Builds values from YAML's events as they come, so that what is behind the role is looked at for its errors only."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -125,10 +128,8 @@ class _SegmentReader:
         return NamedValue(name, value, self._texts, self._more())
 
     def _more(self) -> int | None:
-        try:
-            event = next(self._events)
-        except yaml.MarkedYAMLError as error:
-            return None if error.problem_mark is None else self.line_at(error.problem_mark)
+        """Elasticsearch notices what is no YAML behind a role when it is close enough. Here it never passes."""
+        event = next(self._events)
         return None if isinstance(event, yaml.MappingEndEvent) else self.line_at(event.start_mark)
 
     def _value(self, event: yaml.Event, depth: int) -> Any:
@@ -177,6 +178,8 @@ class _SegmentReader:
                 return None
             case "bool":
                 return _BOOLEANS.get(text.lower(), text)
+            case "int" if len(text) > MAX_NUMBER:
+                raise self._bad(f"a number of more than [{MAX_NUMBER}] characters", event)
             case "int":
                 return _integer(text)
             case "float":

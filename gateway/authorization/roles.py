@@ -18,9 +18,10 @@ from gateway.authorization.grant import Check, Rule
 from gateway.authorization.hash_order import hash_order
 from gateway.authorization.index_access import UNRESTRICTED, AccessRules, IndexAccess, combine
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.patterns import NamePatterns
+from gateway.authorization.patterns import MAX_SET_WORK, NamePatterns
 from gateway.authorization.privileges import IndexPrivilege, Selector, index_privilege
 from gateway.authorization.restricted import is_restricted_name
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 
 MAX_REMEMBERED_ACTIONS = 512
@@ -59,11 +60,13 @@ class IndexGroup:
 
     __slots__ = ("descriptor", "names", "privileges", "shows", "source")
 
-    def __init__(self, descriptor: str, entry: IndicesPrivileges, shows: AccessRules = UNRESTRICTED) -> None:
+    def __init__(
+        self, descriptor: str, entry: IndicesPrivileges, shows: AccessRules = UNRESTRICTED, work: Work | None = None
+    ) -> None:
         self.descriptor = descriptor
         self.source = entry
         self.shows = shows
-        self.names = NamePatterns(entry.names)
+        self.names = NamePatterns(entry.names, work=work)
         self.privileges: tuple[IndexPrivilege, ...] = tuple(index_privilege(name) for name in entry.privileges)
 
     def find(self, name: str, abstraction: IndexAbstraction | None) -> str | None:
@@ -89,11 +92,12 @@ class DescriptorSet:
             if not is_explicit_denial(descriptor.indices)
             for entry in descriptor.indices
         ]
+        work = Work(MAX_SET_WORK)
         merged = _merged_rules(entry for _, entry in entries)
-        self.groups = tuple(IndexGroup(name, entry, merged[_merge_key(entry)]) for name, entry in entries)
+        self.groups = tuple(IndexGroup(name, entry, merged[_merge_key(entry)], work) for name, entry in entries)
         self.restricts = any(not rules.unrestricted for rules in merged.values())
         self.run_as = tuple(
-            (descriptor.name, NamePatterns(descriptor.run_as, escapes=True))
+            (descriptor.name, NamePatterns(descriptor.run_as, escapes=True, work=work))
             for descriptor in self.descriptors
             if descriptor.run_as
         )

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from threading import Lock
 from typing import Final
 
-from gateway.lucene.languages import MAX_CODE, MAX_WORK, Language, TooComplexError, Work, complement, intersection
+from gateway.lucene.languages import MAX_CODE, MAX_WORK, NOTHING, Language, TooComplexError, Work, complement, intersection
 
 MAX_STATES: Final = 10_000
 """What Lucene allows when it determinizes, by default (``max_determinized_states`` of a regexp query)."""
@@ -65,6 +65,8 @@ class Automaton:
         for code in map(ord, word):
             edges, targets = self._rows[state] or self.row(state)
             state = targets[bisect_right(edges, code) - 1]
+            if self.states[state] is NOTHING:
+                return False
         return self.states[state].nullable
 
     def is_empty(self) -> bool:

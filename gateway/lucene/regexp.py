@@ -41,11 +41,11 @@ class RegexpError(ValueError):
     """What is wrong with an expression, and where."""
 
 
-def parse(expression: str, flags: frozenset[str] = ALL, ignore_case: bool = False) -> Language:
-    """The language of a regular expression. Raises ``RegexpError``, or ``TooComplexError``."""
+def parse(expression: str, flags: frozenset[str] = ALL, ignore_case: bool = False, work: Work | None = None) -> Language:
+    """The language of a regular expression. Raises ``RegexpError``, or ``TooComplexError``. ``work``: what it may cost."""
     if len(expression) > MAX_LENGTH:
         raise RegexpError(f"regular expression of [{len(expression)}] characters is longer than [{MAX_LENGTH}]")
-    return _Parser(expression, flags, ignore_case).parse() if expression else languages.EMPTY_WORD
+    return _Parser(expression, flags, ignore_case, work).parse() if expression else languages.EMPTY_WORD
 
 
 def parse_wildcard(pattern: str, ignore_case: bool = False) -> Language:
@@ -82,7 +82,7 @@ def regexp_prefix(pattern: str) -> str:
 class _Parser:
     """Recursive descent: union, intersection, sequence, repetition, complement, and single things, from loose to tight."""
 
-    def __init__(self, expression: str, flags: frozenset[str], ignore_case: bool) -> None:
+    def __init__(self, expression: str, flags: frozenset[str], ignore_case: bool, work: Work | None) -> None:
         self._text = expression
         self._flags = flags
         self._ignore_case = ignore_case
@@ -91,7 +91,7 @@ class _Parser:
         self._depth = 0
         self._size = 0
         self._unknown: str | None = None
-        self._work = Work()
+        self._work = Work() if work is None else work
 
     def parse(self) -> Language:
         found = self._union()
@@ -167,6 +167,8 @@ class _Parser:
                     raise RegexpError(
                         f"regular expression has more than [{MAX_SIZE}] characters with its repetitions written out"
                     )
+                if self._size > before + 1:
+                    self._work.spend(3 * (self._size - before))  # a part that is written out costs some derivatives
                 found = languages.repeat(found, low, high)
         return found
 

@@ -206,9 +206,11 @@ def _entries(names: Iterable[str]) -> list[dict[str, Any]]:
 
 def _local_role(usage: Usage, alias: str) -> dict[str, Any]:
     by_privileges: dict[tuple[tuple[str, ...], bool], list[str]] = defaultdict(list)
+    # What names no index (a scroll, or what is passed on to another node) was done on one of those named.
+    on_any = {action for action in usage.nameless if is_index_action(action)}
     for name, actions in sorted(usage.by_name.items()):
         plain = split_selector(name)[0]
-        wanted = {next(one for one in _PRIVILEGES if INDEX_PRIVILEGES[one].allows(action)) for action in actions}
+        wanted = {next(one for one in _PRIVILEGES if INDEX_PRIVILEGES[one].allows(action)) for action in actions | on_any}
         privileges = tuple(one for one in _PRIVILEGES if one in wanted)
         by_privileges[privileges, is_restricted_name(plain)].append(plain)
     role: dict[str, Any] = {

@@ -29,7 +29,6 @@ SAME = (
     "r: {cluster: [all]}\nr: 1\n",
     "{r: {cluster: [all]}, s: {}}\n",
     "{r: {cluster: [all]},\n s: {}}\n",
-    "r: {cluster: [all]}\n  rubbish: [\n",
     "r: {cluster: [all]} # why\n",
     "r:\n  cluster: [all]\t# why\n",
     "- r\n- s\n",
@@ -226,13 +225,14 @@ REFUSED_WHOLE = (
 """Elasticsearch does not start with such a file; here the role ``r`` is skipped like other bad ones, and ``s`` stands."""
 
 STRICTER = (
+    "r: {cluster: [all]}\n  rubbish: [\n",
     entry("fields: [a]\n    field_security: {grant: [b]}"),
     "r: {metadata: {a: &all [all], b: *all}}\n",
     "r: {metadata: {a: !!binary aGk=}}\n",
     "r: {metadata: {a: 1e400}}\n",
     "r:\n  description: a\t# why\n",
 )
-"""Skipped here, where nobody means what is taken there: an alias for its name, the later of two lists, infinity."""
+"""Skipped here, where nobody means what is taken there: what is no YAML, an alias for its name, the later of two lists, infinity."""
 
 LATER = (entry("query: {unheard_of: {}}"), entry("query: {term: {}}"))
 """Skipped there. Here the query refuses those who have the role when it is run."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from tests.elasticsearch.rig.clusters import USER_PASSWORD, Clusters, forget_rem
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 
 VERSIONS = pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8])
-KEY_CHANGE_SECONDS = 1.0
 SEEN = {"size": 0, "aggs": {"i": {"terms": {"field": "_index", "size": 50}}}}
 """The indices that a search finds documents in."""
 
@@ -22,7 +20,8 @@ SEEN = {"size": 0, "aggs": {"i": {"terms": {"field": "_index", "size": 50}}}}
 def ask(clusters: Clusters, version: str, alias: str, user: str, expression: str) -> Any:
     login = ("elastic", "changeme") if user == "elastic" else (user, USER_PASSWORD)
     with clusters.locals[version].client(*login) as client:
-        answer = client.post(f"/{alias}:{expression}/_search", json=SEEN)
+        # A wildcard stands for closed indices too under authorization, and they fail a search that does not leave them out.
+        answer = client.post(f"/{alias}:{expression}/_search?ignore_unavailable=true", json=SEEN)
     return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
 
@@ -71,26 +70,6 @@ def test_a_narrower_key_narrows_even_a_superuser(clusters: Clusters, version: st
     real, ours = answers
     assert indices(ours) == expected
     assert not (found := list(differences(real, ours))), "\n".join(found)
-
-
-def test_a_changed_key_is_honoured_within_a_second(clusters: Clusters) -> None:
-    local, alias, key = clusters.locals[NEWEST_9], "gw_narrow", clusters.keys["gw", "narrow"]
-
-    def give(pattern: str) -> float:
-        clusters.gateway.command("keys", "update", key["id"], "--access", json.dumps({"search": [{"names": [pattern]}]}))
-        return time.monotonic()
-
-    set_remote(local, alias, {"mode": "proxy", "proxy_address": clusters.address("gw", "key"), "skip_unavailable": False})
-    wait_connected(local, alias)
-    try:
-        assert indices(ask(clusters, NEWEST_9, alias, "elastic", "*")) == {"logs-web-1": 750}
-        changed = give("products")
-        while (seen := indices(ask(clusters, NEWEST_9, alias, "elastic", "*"))) != {"products": 500}:
-            assert seen == {"logs-web-1": 750}
-            assert time.monotonic() - changed < KEY_CHANGE_SECONDS
-    finally:
-        give("logs-w*")
-        forget_remote(local, alias)
 
 
 def test_one_event_tells_of_a_request_and_none_of_secrets_or_documents(clusters: Clusters) -> None:

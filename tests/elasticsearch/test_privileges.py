@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway.authorization.actions import ACTION_ONLY, SCROLL_ACTIONS, traits
 from gateway.authorization.cluster_privileges import (
     CLUSTER_PRIVILEGES,
     NEWER_CLUSTER_PRIVILEGES,
@@ -82,6 +83,13 @@ def release(peers: None, request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def oracle(release: str) -> Iterator[Oracle]:
     with Oracle("PrivilegeOracle", release) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def oracle_of_8(peers: None) -> Iterator[Oracle]:
+    """For what the gateway says and does as an 8.19.21 cluster alone."""
+    with Oracle("PrivilegeOracle", NEWEST_8) as started:
         yield started
 
 
@@ -196,15 +204,13 @@ def test_unknown_privileges(oracle: Oracle, release: str, kind: str, name: str) 
         assert answer["refused"].startswith(f"unknown {kind} privilege [{name.lower()}]. a privilege must be either one of the ")
 
 
-def test_privileges_that_would_help(oracle: Oracle, release: str) -> None:
-    if release != NEWEST_8:
-        pytest.skip("denials are worded as by 8.19")
+def test_privileges_that_would_help(oracle_of_8: Oracle) -> None:
     for action in named_actions():
         cluster = cluster_privileges_that_grant(action)
-        assert oracle.ask(op="granting", kind="cluster", action=action)["names"] == cluster, action
+        assert oracle_of_8.ask(op="granting", kind="cluster", action=action)["names"] == cluster, action
         for failures, selectors in ((False, DATA_ONLY), (True, FAILURES_ONLY)):
             index = index_privileges_that_grant(action, selectors)
-            assert oracle.ask(op="granting", kind="index", action=action, failures=failures)["names"] == index, action
+            assert oracle_of_8.ask(op="granting", kind="index", action=action, failures=failures)["names"] == index, action
 
 
 def test_built_in_roles(peers: None) -> None:
@@ -268,6 +274,43 @@ def test_restricted_names(oracle: Oracle) -> None:
     told = oracle.ask(op="restricted", names=names, patterns=OTHER_MODULES)["restricted"]
     assert told == [name for name in names if is_restricted_name(name)]
     assert len(told) > 200
+
+
+REQUESTS = {
+    "indices:data/read/search": "action.search.SearchRequest",
+    "indices:data/read/field_caps": "action.fieldcaps.FieldCapabilitiesRequest",
+    "indices:data/read/esql/resolve_fields": "action.fieldcaps.FieldCapabilitiesRequest",
+    "indices:data/read/open_point_in_time": "action.search.OpenPointInTimeRequest",
+    "indices:data/read/xpack/termsenum/list": "xpack.core.termsenum.action.TermsEnumRequest",
+    "indices:admin/resolve/index": "action.admin.indices.resolve.ResolveIndexAction$Request",
+    "indices:admin/resolve/cluster": "action.admin.indices.resolve.ResolveClusterActionRequest",
+    "indices:admin/search/search_shards": "action.search.SearchShardsRequest",
+    "indices:admin/shards/search_shards": "action.admin.cluster.shards.ClusterSearchShardsRequest",
+    "indices:admin/get": "action.admin.indices.get.GetIndexRequest",
+    "indices:admin/mappings/get": "action.admin.indices.mapping.get.GetMappingsRequest",
+    "indices:admin/data_stream/get": "action.datastreams.GetDataStreamAction$Request",
+    "indices:monitor/stats": "action.admin.indices.stats.IndicesStatsRequest",
+    "indices:monitor/settings/get": "action.admin.indices.settings.get.GetSettingsRequest",
+    "indices:monitor/transform/checkpoint": "xpack.core.transform.action.GetCheckpointAction$Request",
+    "indices:data/read/get": "action.get.GetRequest",
+    "indices:data/read/explain": "action.explain.ExplainRequest",
+}
+"""The class of request that each action carries, where the jars have it."""
+
+
+def test_kinds_of_requests(oracle_of_8: Oracle) -> None:
+    for action, name in REQUESTS.items():
+        told, ours = oracle_of_8.ask(op="request", **{"class": name}), traits(action)
+        assert told == {
+            "replaceable": ours.expands, "remote": not ours.local_only, "data_streams": ours.data_streams
+        }, action  # fmt: skip
+
+
+def test_actions_of_which_only_the_name_is_checked(oracle_of_8: Oracle) -> None:
+    sets = oracle_of_8.ask(op="action_sets", actions=actions())
+    assert set(sets["scroll"]) == SCROLL_ACTIONS
+    on_shards = {f"indices:data/write/{verb}[{kind}]" for verb in ("index", "delete") for kind in "pr"}
+    assert set(sets["name_only"]) - on_shards == ACTION_ONLY & set(actions())
 
 
 def contents(role: dict[str, Any]) -> dict[str, Any]:

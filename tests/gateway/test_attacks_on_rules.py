@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.demo.documents import DemoIndex
-from protocol.errors import ElasticsearchException
-from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
+from protocol.connection import ServerConnection, State
+from protocol.errors import ElasticsearchException, WireError
+from protocol.frames import Status, encode_frame
+from protocol.security import SUBJECT_INFO_HEADER, Authentication, AuthenticationType, RealmRef, SubjectInfo, User
 from protocol.versions import V_8_19
 from tests.gateway.exported import REALM, Asking, Remote, exported
 
@@ -154,6 +156,18 @@ def test_privileges_that_do_not_travel_are_refused(remote: Remote, more: dict[st
     body = {"indices": [{"names": ["*"], "privileges": ["all"]}], **more}
     with pytest.raises(ElasticsearchException, match="can only contain index and cluster privileges but other privileges found"):
         remote.user(json.dumps({"r": body}).encode()).search("*")
+
+
+def test_a_subject_info_beyond_the_limit_of_headers_ends_the_connection_unread() -> None:
+    large = json.dumps({"r": {"indices": [{"names": [f"index-{number}" for number in range(10_000)], "privileges": ["all"]}]}})
+    info = SubjectInfo(CLAIMS["a superuser"], [large.encode()]).encode()
+    frame = encode_frame(
+        request_id=1, status=Status(0), version=V_8_19, payload=b"", action="a", request_headers={SUBJECT_INFO_HEADER: info}
+    )
+    machine = ServerConnection(offered=V_8_19, release="8.19.21")
+    with pytest.raises(WireError, match=r"header size \[\d+\] exceeds limit of \[65536b\]"):
+        list(machine.receive_data(frame[:100]))
+    assert machine.state is State.CLOSED
 
 
 @settings(max_examples=300, deadline=None)

@@ -249,9 +249,10 @@ def test_a_worker_that_starts_later_has_what_is_in_force(site: Site, bystander: 
     everywhere(lambda: not site.lets_in("127.0.0.7"))
     children = Path(f"/proc/{pid}/task/{pid}/children")
     before = children.read_text().split()
+    # The bystander's connection must stay.
+    kept = serving(bystander, before)
     for child in before:
-        # The bystander's connection must stay, and no one knows which worker has it.
-        if child != serving(bystander, before):
+        if child != kept:
             os.kill(int(child), signal.SIGKILL)
     eventually(lambda: len(children.read_text().split()) == 2 and children.read_text().split() != before)
     everywhere(lambda: not site.lets_in("127.0.0.7"))

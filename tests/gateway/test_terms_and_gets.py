@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import structlog.testing
 from gateway.demo.documents import DemoIndex
 from protocol.errors import ElasticsearchException
 from protocol.messages.get import GET, GetRequest, GetResponse
-from protocol.messages.suggestions import TermSuggestion
+from protocol.messages.suggestions import PhraseSuggestion, TermSuggestion
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest, TermsEnumResponse
 from protocol.versions import V_8_19
 from tests.gateway.exported import Asking, Remote, exported
@@ -202,6 +203,15 @@ def test_a_hidden_field_suggests_nothing(remotes: dict[str, Remote], field: str)
     assert suggestions(by_field(remotes["secrets"]), field, text) == []
 
 
+def test_a_hidden_field_generates_no_phrases(remotes: dict[str, Remote]) -> None:
+    for field, source in (("notes", "notes"), ("text", "notes"), ("notes", "text")):
+        asked = {"field": field, "confidence": 0, "direct_generator": [{"field": source, "suggest_mode": "always"}]}
+        body = {"s": {"text": "hiden wrod", "phrase": asked}}
+        found = [user(remotes["secrets"]).search("open", suggest=body), by_field(remotes["secrets"]).search("open", suggest=body)]
+        phrases = [one for response in found for one in response.suggest or [] if isinstance(one, PhraseSuggestion)]
+        assert [bool(one.entries[0].options) for one in phrases] == [True, False]
+
+
 def test_words_of_hidden_fields_are_not_suggested(remotes: dict[str, Remote]) -> None:
     assert suggestions(user(remotes["secrets"]), "secret", "needle") == [f"needle{n}" for n in range(5)]
     assert suggestions(by_field(remotes["secrets"]), "secret", "needle") == []
@@ -209,11 +219,98 @@ def test_words_of_hidden_fields_are_not_suggested(remotes: dict[str, Remote]) ->
 
 
 @pytest.mark.parametrize(
+    ("suggester", "reason"),
+    [
+        ({"term": {"field": "text"}, "text": " ".join(map(str, range(2000)))}, "[suggest.s] for more than [1000] words"),
+        ({"phrase": {"field": "text", "token_limit": 5000}, "text": "a " * 200}, "[suggest.s] for more than [100] words"),
+        (
+            {"phrase": {"field": "text", "direct_generator": [{"field": "text"}] * 11}, "text": "a"},
+            "with more than [10] generators",
+        ),
+        (
+            {
+                "phrase": {
+                    "field": "secret",
+                    "analyzer": "whitespace",
+                    "max_errors": 9,
+                    "confidence": 0,
+                    "direct_generator": [{"field": "secret", "suggest_mode": "always", "size": 10}],
+                },
+                "text": "needle " * 9,
+            },
+            "[suggest.s] of more than [100000] phrases",
+        ),
+    ],
+)
+def test_suggestions_that_would_take_too_long(remotes: dict[str, Remote], suggester: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        user(remotes["secrets"]).search("open", suggest={"s": suggester})
+    shards: Any = caught.value.details.get("failures")
+    error = caught.value if shards is None else shards[0].cause
+    assert error.type == "illegal_argument_exception"
+    assert reason in str(error.reason)
+    assert "is not supported" in str(error.reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "reason"),
+    [
+        ("term", {"accuracy": 1.5}, "accuracy must be between 0 and 1"),
+        ("term", {"accuracy": math.nan}, "accuracy must be between 0 and 1"),
+        ("term", {"max_edits": 3}, "maxEdits must be between 1 and 2"),
+        ("term", {"max_term_freq": math.inf}, "maxTermFreq must be positive"),
+        ("term", {"min_doc_freq": math.nan}, "minDocFreq must be positive"),
+        ("term", {"min_doc_freq": 1.5}, "if minDocFreq is greater than 1, it must not be a fraction"),
+        ("term", {"prefix_length": -1}, "prefixLength must be positive"),
+        ("term", {"size": -1}, "Size must be positive but was: -1"),
+        ("term", {"shard_size": 0}, "ShardSize must be positive but was: 0"),
+        ("phrase", {"gram_size": 0}, "gramSize must be >= 1"),
+        ("phrase", {"max_errors": math.nan}, "max_error must be > 0.0"),
+        ("phrase", {"confidence": -1.0}, "confidence must be >= 0.0"),
+        ("phrase", {"smoothing": {"laplace": {"alpha": -1.0}}}, "alpha must be positive"),
+        (
+            "phrase",
+            {"smoothing": {"linear": dict.fromkeys(("trigram_lambda", "bigram_lambda", "unigram_lambda"), 0.0)}},
+            "linear smoothing lambdas must sum to 1",
+        ),
+        ("phrase", {"direct_generator": [{"field": "text", "max_edits": 0}]}, "Illegal max_edits value 0"),
+        ("phrase", {"direct_generator": [{"field": "text", "max_term_freq": math.nan}]}, "maxTermFreq must be positive"),
+    ],
+)
+def test_figures_that_only_another_node_can_send(
+    remotes: dict[str, Remote], kind: str, asked: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ElasticsearchException) as caught:
+        user(remotes["secrets"]).search("open", suggest={"s": {"text": "wrod", kind: {"field": "text", **asked}}})
+    shards: Any = caught.value.details.get("failures")
+    assert refused(caught.value if shards is None else shards[0].cause) == ("illegal_argument_exception", reason)
+
+
+def test_endless_figures_do_no_harm(remotes: dict[str, Remote]) -> None:
+    generator = {"field": "text", "suggest_mode": "always"}
+    for asked in ({"real_word_error_likelihood": 3e38}, {"max_errors": math.inf}, {"confidence": math.inf}):
+        suggest = {"s": {"text": "wrod fro everybdy", "phrase": {"field": "text", "direct_generator": [generator], **asked}}}
+        assert user(remotes["secrets"]).search("open", suggest=suggest).successful_shards == 1
+
+
+@pytest.mark.parametrize(
     ("source", "in_general", "where_documents_are_hidden"),
     [
         (
             {"suggest": {"s": {"text": "x", "phrase": {"field": "text"}}}},
-            "[suggest.s.phrase] is not supported",
+            None,
+            "Suggest isn't supported if document level security is enabled",
+        ),
+        (
+            {
+                "suggest": {
+                    "s": {
+                        "text": "x",
+                        "phrase": {"field": "text", "direct_generator": [{"field": "text", "pre_filter": "simple"}]},
+                    }
+                }
+            },
+            "[suggest.s.phrase.direct_generator.pre_filter] is not supported",
             "Suggest isn't supported if document level security is enabled",
         ),
         (

@@ -14,12 +14,14 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.gateway.backends.memory.names_cases import (
     CLOSED_BACKING,
+    GOTTEN,
     INDICES,
     MAPPINGS,
     NAMED_ONLY,
@@ -33,9 +35,10 @@ from tests.vectors.make_restricted import Node, basic
 
 OUT = Path(__file__).parent / "engine" / "names.jsonl.gz"
 PASSWORD = "names-password"
-CASES = {"search": 1100, "caps": 300, "resolve": 500, "cluster": 200}
-WIDE = {"search": 350, "caps": 100, "resolve": 150, "cluster": 60}
-"""How many of each kind for all users, and for the one who may see everything."""
+CASES = {"search": 1100, "caps": 300, "resolve": 500, "cluster": 200, "terms": 150, "get": 250}
+WIDE = {"search": 350, "caps": 100, "resolve": 150, "cluster": 60, "terms": 50, "get": 100}
+KEYS = {"search": 500, "caps": 100, "resolve": 250, "cluster": 50, "terms": 50, "get": 100}
+"""How many of each kind for all users, for the one who may see everything, and for users with keys that allow less."""
 
 PATTERNS = (
     "*", "_all", "hn-*", "hn-app-*", "hn-app*", "hn-ds*", "hn-ds", "hn-dsa", "hn-dsb", "hn-dsc", "hn-dsd", "hn-dshid", "hn-dsold",
@@ -82,7 +85,7 @@ def prepare(node: Node, date: str) -> None:
                 fill(node, name, f"{name}-{number}", "create")
     node.must("POST", f"/.ds-{CLOSED_BACKING}-{date}-000001/_close")
     for name, indices in ROLES.items():
-        node.must("PUT", f"/_security/role/hn-{name}", {"indices": indices})
+        node.must("PUT", f"/_security/role/hn-{name}", {"cluster": ["manage_own_api_key"], "indices": indices})
         node.must("PUT", f"/_security/user/hn-{name}", {"password": PASSWORD, "roles": [f"hn-{name}"]})
 
 
@@ -95,16 +98,15 @@ def fill(node: Node, index: str, name: str, operation: str) -> None:
 
 def asked(date: str) -> Iterator[dict[str, Any]]:
     chance = random.Random(20261124)
-    for counts, users in ((WIDE, ["wide"]), (CASES, list(ROLES))):
+    for counts, users in ((WIDE, ["wide"]), (CASES, list(ROLES)), (KEYS, list(ROLES))):
         for kind, count in counts.items():
             for number in range(count):
                 user = users[number % len(users)]
-                yield {
-                    "kind": kind,
-                    "user": user,
-                    "names": names(chance, kind, user, number).replace("DATE", date),
-                    "parameters": parameters(chance, kind),
-                }
+                case = {"kind": kind, "user": user}
+                if counts is KEYS:
+                    case["key"] = chance.choice(list(ROLES))
+                chosen = names(chance, user, number).replace("DATE", date)
+                yield {**case, "names": chosen.split(",")[0] if kind == "get" else chosen, "parameters": parameters(chance, kind)}
 
 
 def valued(date: str) -> Iterator[dict[str, Any]]:
@@ -114,7 +116,7 @@ def valued(date: str) -> Iterator[dict[str, Any]]:
             yield {"kind": "value", "user": "wide", "names": SEARCHED, "value": pattern.replace("DATE", date)}
 
 
-def names(chance: random.Random, kind: str, user: str, number: int) -> str:
+def names(chance: random.Random, user: str, number: int) -> str:
     patterns = [one for one in PATTERNS if user not in NAMED_ONLY or not others(one)]
     first = patterns[number % len(patterns)] if user == "wide" else chance.choice(patterns)
     chosen = [first]
@@ -131,6 +133,8 @@ def others(expression: str) -> bool:
 
 def parameters(chance: random.Random, kind: str) -> dict[str, str]:
     found: dict[str, str] = {}
+    if kind in ("terms", "get"):
+        return found
     if chance.random() < 0.35:
         found["ignore_unavailable"] = chance.choice(("true", "true", "false"))
     if chance.random() < 0.3:
@@ -150,6 +154,10 @@ def path(case: dict[str, Any]) -> str:
             return f"/{expression}/_search?{urlencode({'size': 100, **query})}"
         case "caps":
             return f"/{expression}/_field_caps?{urlencode({'fields': 'level', **query})}"
+        case "terms":
+            return f"/{expression}/_terms_enum"
+        case "get":
+            return f"/{expression}/_doc/{quote(GOTTEN)}"
         case kind:
             return f"/_resolve/{'index' if kind == 'resolve' else 'cluster'}/{expression}?{urlencode(query)}"
 
@@ -161,16 +169,29 @@ def main(url: str, login: str) -> None:
     prepare(node, date)
     lines = [json.dumps({"recorded": f"{recorded:%Y-%m-%dT%H:%M:%S}"})]
     seen: set[str] = set()
+
+    @cache
+    def logins(user: str, key: str | None) -> str:
+        login = basic(f"hn-{user}:{PASSWORD}")
+        if key is None:
+            return login
+        body = {"name": f"hn-{key}", "role_descriptors": {key: {"indices": ROLES[key]}}}
+        return "ApiKey " + str(node.must("POST", "/_security/api_key", body, login)["encoded"])
+
     for case in (*asked(date), *valued(date)):
         line = json.dumps(case)
         if line in seen:
             continue
         seen.add(line)
-        body = {"query": {"term": {"_index": case["value"]}}} if "value" in case else None
-        status, answer = node.call("GET", path(case), body, login=basic(f"hn-{case['user']}:{PASSWORD}"))
+        body: dict[str, Any] | None = None
+        if "value" in case:
+            body = {"query": {"term": {"_index": case["value"]}}}
+        elif case["kind"] == "terms":
+            body = {"field": "level"}
+        status, answer = node.call("GET", path(case), body, logins(case["user"], case.get("key")))
         if isinstance(answer.get("error"), str):
             continue  # no request that reached an action
-        lines.append(json.dumps({**case, "status": status, "answer": shown(case["kind"], status, answer)}))
+        lines.append(json.dumps({**case, "status": status, "answer": shown(case, status, answer)}))
     OUT.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
     print(f"{len(lines) - 1} cases, {OUT.stat().st_size} bytes")
 

@@ -17,17 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.gateway.backends.memory.restricted_cases import (
-    ACCESS,
-    ALIASES,
-    BODIES,
-    CAPS,
-    DELETED,
-    DOCUMENTS,
-    MAPPINGS,
-    REPLACED,
-    replacement,
-)
+from tests.gateway.backends.memory.restricted_cases import BODIES, CAPS
+from tests.gateway.backends.memory.restricted_roles import ACCESS, ALIASES, DELETED, DOCUMENTS, MAPPINGS, REPLACED, replacement
 
 OUT = Path(__file__).parent / "engine" / "restricted.jsonl.gz"
 PREFIX = "hb-"
@@ -124,8 +115,8 @@ def calls() -> Iterator[tuple[str, str, str, Any]]:
     """``(name, method, path, body)``"""
     for name, (names, body) in BODIES.items():
         yield name, "POST", f"/{','.join(PREFIX + each for each in names)}/_search", body
-    for name, (options, body) in CAPS.items():
-        yield name, "POST", f"/{PREFIX}main/_field_caps?{options}", body
+    for name, (options, filter_) in CAPS.items():
+        yield name, "POST", f"/{PREFIX}main/_field_caps?{options}", filter_
 
 
 def plain(answer: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.authorization.expressions import split_selector, unsupported_selector
 from gateway.authorization.grant import Grant
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription
@@ -116,11 +117,11 @@ def _search(cluster: MemoryCluster, grant: Grant, request: SearchRequest) -> Mes
     )
 
 
-def _covered(cluster: MemoryCluster, grant: Grant, options: IndicesOptions) -> tuple[str, ...]:
+def _covered(cluster: MemoryCluster, grant: Grant, options: IndicesOptions, *, data_streams: bool = True) -> tuple[str, ...]:
     """The names that were authorized, when all that is behind them is. Authorization and this cluster resolve names each by itself;
     should they ever differ, nothing is answered."""
     names = grant.names or ()
-    for target in cluster.targets(names, options):
+    for target in cluster.targets(names, options, data_streams=data_streams):
         if not grant.covers(target.index.name):
             raise ElasticsearchException(
                 "security_exception", f"index [{target.index.name}] is not among those that were authorized", status=403
@@ -166,7 +167,11 @@ def _terms_enum(cluster: MemoryCluster, grant: Grant, request: TermsEnumRequest)
 
 def _get(cluster: MemoryCluster, grant: Grant, request: GetRequest) -> Message:
     check_get(request)
-    targets = cluster.targets(_covered(cluster, grant, request.OPTIONS), request.OPTIONS, data_streams=False)
+    if request.index is not None and split_selector(request.index)[1] is not None:
+        # Authorization has seen the selector; this request has no place for one.
+        raise unsupported_selector(request.index)
+    names = _covered(cluster, grant, request.OPTIONS, data_streams=False)
+    targets = cluster.targets(names, request.OPTIONS, data_streams=False)
     if len(targets) != 1:
         raise ElasticsearchException(
             "illegal_argument_exception",

@@ -79,9 +79,17 @@ def create_index(name: str, body: Any) -> Index:
             raise _parse(f"key [{key}] must be an object")
     if body.get("state", "open") not in ("open", "close"):
         raise _illegal(f"[state] must be open or close, not [{body['state']}]")
-    return _index(
+    index = _index(
         name, body, aliases=_aliases(body.get("aliases", {})), closed=body.get("state") == "close", system=_flag(body, "system")
     )
+    if index.settings.get("index.number_of_shards", "1") != "1":
+        for alias, properties in index.aliases.items():
+            if properties.keys() & {"routing", "search_routing"}:
+                # A search by the alias would find what is in some of the shards.
+                raise _illegal(
+                    f"the routing of alias [{alias}] is not supported by the in-memory cluster where an index has several shards"
+                )
+    return index
 
 
 def create_data_stream(name: str, body: Any) -> list[Index]:

@@ -134,6 +134,7 @@ class Index:
             return
         kept = [(self._ids[row], self._sources[row]) for row in range(len(self._sources)) if row not in self._dead]
         self._sources, self._ids, self._row_of, self._dead = [], [], {}, set()
+        self.generation += 1
         self._start_tables()
         for _id, source in kept:
             self.add(_id, source)

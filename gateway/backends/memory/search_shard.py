@@ -185,7 +185,7 @@ def _check_collapse(index: Index, body: SearchBody, keys: list[SortKey] | None, 
     if field is None:
         raise illegal(f"no mapping found for `{name}` in order to collapse on")
     if field.type not in _COLLAPSIBLE:
-        raise illegal(f"collapse is not supported for the field [{name}] of the type [{field.type}]")
+        raise illegal(f"collapse is not supported for the field [{field.name}] of the type [{field.type}]")
     if not field.doc_values:
         raise illegal(f"cannot collapse on field `{name}` without `doc_values`")
     if after_given and keys is not None and (len(keys) > 1 or keys[0].field.field != field.name):

@@ -37,6 +37,10 @@ _SALES: dict[str, Any] = {
     "notes": {"type": "text"},
     "secret": {"type": "keyword"},
     "tags": {"type": "keyword"},
+    "items": {
+        "type": "nested",
+        "properties": {"sku": {"type": "keyword"}, "price": {"type": "double"}, "label": {"type": "text"}},
+    },
     "who": {"type": "alias", "path": "secret"},
     "place": {"type": "alias", "path": "region"},
 }
@@ -163,6 +167,14 @@ def _sales(seed: int, count: int) -> Iterator[tuple[str, Document]]:
             "notes": " ".join(chance.sample(_WORDS, 4)),
             "secret": f"s{chance.randrange(6)}",
             "tags": chance.sample(("red", "green", "blue"), chance.randrange(0, 3)),
+            "items": [
+                {
+                    "sku": f"k{chance.randrange(5)}",
+                    "price": round(chance.uniform(1, 40), 2),
+                    "label": " ".join(chance.sample(_WORDS, 2)),
+                }
+                for _ in range(chance.randrange(4))
+            ],
         }
         if chance.random() < 0.15:
             del document["amount"]

@@ -45,6 +45,10 @@ KEYS: dict[str, Access] = {
         _names("*", query={"terms": {"owner": ["a", "b"]}}),
     ),
     "documents-opened": _search(_names("sales-*", "metrics-*", query=_TENANT_A), _names("sales-us", "hr-people")),
+    "documents-nested": _search(
+        _names("sales-*", query={"nested": {"path": "items", "query": {"range": {"items.price": {"gte": 25}}}}}),
+        _names("hr-*", query={"bool": {"should": [{"prefix": {"ssn": "1"}}, {"match_phrase": {"name": "grace hopper"}}]}}),
+    ),
     # fields
     "granted": _search(
         _names(
@@ -55,7 +59,9 @@ KEYS: dict[str, Access] = {
         )
     ),
     "excepted": _search(
-        _names("*", field_security={"grant": ["*"], "except": ["secret", "customer.email", "ssn", "notes", "review.*"]})
+        _names(
+            "*", field_security={"grant": ["*"], "except": ["secret", "customer.email", "ssn", "notes", "review.*", "items.sku"]}
+        )
     ),
     "no-fields": _search(_names("sales-*", field_security={"grant": []}), _names("daily-*")),
     # both
@@ -68,7 +74,7 @@ KEYS: dict[str, Access] = {
         _names("hr-people", query={"range": {"salary": {"lt": 100000}}}, field_security={"grant": ["name*", "department"]}),
     ),
     "overlapping": _search(
-        _names("sales-*", query=_TENANT_A, field_security={"grant": ["tenant", "region", "amount"]}),
+        _names("sales-*", query=_TENANT_A, field_security={"grant": ["tenant", "region", "amount", "items.*"]}),
         _names("sales-eu", query={"term": {"region": "south"}}, field_security={"grant": ["customer.name", "region", "status"]}),
         _names("sales-us", field_security={"grant": ["status", "secret"]}),
         _names("hr-*", query={"term": {"manager": True}}),

@@ -31,7 +31,7 @@ LOCAL_ROLES: dict[str, dict[str, Any]] = {
     },
     "u_fields": {
         "remote_indices": [
-            _on("*", field_security={"grant": ["*"], "except": ["customer.*", "level", "host"]}),
+            _on("*", field_security={"grant": ["*"], "except": ["customer.*", "level", "host", "items.price"]}),
             _on("sales-us", field_security={"grant": ["customer.email", "secret"]}),
         ]
     },
@@ -47,7 +47,9 @@ LOCAL_ROLES: dict[str, dict[str, Any]] = {
     "u_elsewhere": {"remote_indices": [{**_on("*"), "clusters": ["elsewhere"]}]},
     "u_runner": {"run_as": ["u-*"], "remote_indices": [_on("hr-*")]},
     "u_keys": {"cluster": ["manage_own_api_key"]},
+    "u_local": {"indices": [{"names": ["only-local"], "privileges": ["read"]}]},
 }
+"""Every user has ``u_local``: an msearch must be allowed on some index of the local cluster."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ RUNNER = User("u-runner", ("u_runner",))
 def logins() -> Iterator[tuple[str, tuple[str, ...]]]:
     """All names with their roles: without remote roles, and with each set of them. The superuser is one of the remote roles then."""
     for user in (*USERS.values(), RUNNER):
-        yield user.login(None), user.roles
+        yield user.login(None), (*user.roles, "u_local")
         for name, roles in ROLE_SETS.items():
             own = tuple(role for role in user.roles if role != "superuser")
-            yield user.login(name), (*own, *roles)
+            yield user.login(name), (*own, "u_local", *roles)
 
 
 def local_roles() -> dict[str, dict[str, Any]]:

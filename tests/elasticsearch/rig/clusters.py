@@ -20,7 +20,7 @@ from tests.elasticsearch.equivalence.roles import ROLES as EQUIVALENCE_ROLES
 from tests.elasticsearch.rig.equivalence import local_files, remotes, roles_file, write_gateway_documents
 from tests.elasticsearch.rig.filling import fill, fill_equivalence
 from tests.elasticsearch.rig.gateway import Gateway
-from tests.elasticsearch.rig.keys import Keys, gateway_keys, real_keys
+from tests.elasticsearch.rig.keys import CHANGED, Keys, gateway_keys, real_keys
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.node import Node
 from tests.elasticsearch.rig.ports import free_port
@@ -40,11 +40,15 @@ COMPRESSED = {"gw_lz4": "lz4", "gw_deflate": "deflate"}
 SPARE_ALIASES = (*COMPRESSED, "gw_restarted")
 """With the credential of the gateway's main key; the last one is not connected at first."""
 
-USERS = {"alice": "logs_reader", "bob": "nothing_remote"}
+CHANGED_ROLE = "changed"
+"""As the key of that name: tests change it while connections are open."""
+
+USERS = {"alice": "logs_reader", "bob": "nothing_remote", "carol": CHANGED_ROLE}
 USER_PASSWORD = "alice-password"
 ROLES: dict[str, Any] = {
     "logs_reader": {"indices": [{"names": ["logs-app*"], "privileges": ["read", "read_cross_cluster", "view_index_metadata"]}]},
     "products_reader": {"indices": [{"names": ["products"], "privileges": ["read", "read_cross_cluster"]}]},
+    CHANGED_ROLE: {"indices": [{**CHANGED["search"][0], "privileges": ["read", "read_cross_cluster"]}]},
 }
 """Roles of the remote cluster, for the certificate model; on the local side they have ``remote_indices`` for the API key model."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gateway.authentication.api_keys import ApiKeyStore
@@ -29,6 +30,8 @@ _KEYS: dict[str, dict[str, Any]] = {
     "main": ACCESS,
     "narrow": {"search": [{"names": ["logs-w*"]}]},
     "changed": CHANGED,
+    "ended-9": CHANGED,
+    "ended-8": CHANGED,
     **{PREFIX + name: access for name, access in EQUIVALENCE_KEYS.items()},
 }
 
@@ -49,12 +52,18 @@ def gateway_keys(gateway: Gateway) -> Keys:
 
 
 def real_keys(remote: Node) -> Keys:
-    path = "/_security/cross_cluster/api_key"
-    made = {name: remote.rest("POST", path, {"name": name, "access": access}) for name, access in _KEYS.items()}
-    made["expired"] = remote.rest("POST", path, {"name": "expired", "access": ACCESS, "expiration": "1ms"})
-    made["invalidated"] = remote.rest("POST", path, {"name": "invalidated", "access": ACCESS})
+    bodies: dict[str, dict[str, Any]] = {name: {"access": access} for name, access in _KEYS.items()}
+    bodies |= {"expired": {"access": ACCESS, "expiration": "1ms"}, "invalidated": {"access": ACCESS}}
+
+    def create(name: str) -> dict[str, Any]:
+        created: dict[str, Any] = remote.rest("POST", "/_security/cross_cluster/api_key", {"name": name, **bodies[name]})
+        return created
+
+    # Each call waits up to a second for the next refresh of the index of keys.
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        made = dict(zip(bodies, pool.map(create, bodies), strict=True))
     remote.rest("DELETE", "/_security/api_key", {"ids": [made["invalidated"]["id"]]})
-    made["rest"] = remote.rest("POST", "/_security/api_key", {"name": "rest"})
+    made["rest"] = remote.rest("POST", "/_security/api_key?refresh=true", {"name": "rest"})
     return {("real", name): key for name, key in (made | _spoiled(made["main"])).items()}
 
 

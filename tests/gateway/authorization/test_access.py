@@ -106,6 +106,11 @@ FAILED = "failed to parse indices privileges for role [cross_cluster]"
             "search does not support document or field level security if replication is assigned",
         ),
         (
+            '{"search":[{"names":["a"],"field_security":{"grant":["x","*"]}}],"replication":[{"names":["b"]}]}',
+            "illegal_argument_exception",
+            "search does not support document or field level security if replication is assigned",
+        ),
+        (
             '{"replication":[{"names":["b"],"query":{"match_all":{}}}]}',
             "illegal_argument_exception",
             "replication does not support document or field level security",

@@ -43,7 +43,7 @@ def test_the_whole_form_comes_back_as_it_went() -> None:
     descriptor = parse_role_descriptor("r", FULL)
     assert descriptor.to_json() == FULL
     assert parse_descriptor_set(json.dumps(descriptors_to_json([descriptor]))) == (descriptor,)
-    assert descriptor.uses_document_or_field_security
+    assert descriptor.indices[0].uses_document_or_field_security
     assert hash(descriptor) == hash(parse_role_descriptor("r", FULL))
 
 

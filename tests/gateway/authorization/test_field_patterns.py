@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from gateway.authorization import parse_descriptor_set
+from gateway.authorization import ClusterMetadata, IndexAbstraction, authorize_indices, parse_descriptor_set
 from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.field_patterns import FieldMatcher
 from protocol.errors import ElasticsearchException
+from protocol.messages.options import IndicesOptions
+from tests.gateway.authorization.support import reader
 
 FAILED = "failed to parse indices privileges for role [d]"
 
@@ -93,6 +95,19 @@ def test_all_bombs_of_a_descriptor_set_share_one_limit() -> None:
     error = refusal(*bombs)
     assert time.process_time() - start < 15
     assert error.reason == f"{FAILED} - unable to compute field permissions"
+
+
+def test_all_bombs_in_the_names_of_a_set_share_one_limit() -> None:
+    cluster = ClusterMetadata(
+        [IndexAbstraction("".join("ab"[number >> bit & 1] for bit in range(10)) * 10) for number in range(100)]
+    )
+    for expression in ("(.*[ab{n}]){{30}}.{{40}}x", "a{{1000}}" * 15 + "{n}", "((.*[ab{n}].{{12}})&(.*a.{{11}}b?)){{3}}"):
+        names = ["/" + expression.format(n=number) + "/" for number in range(300)]
+        start = time.process_time()
+        with pytest.raises(ElasticsearchException) as caught:
+            authorize_indices(reader(*names), "indices:data/read/search", ["*"], IndicesOptions(allow_no_indices=False), cluster)
+        assert time.process_time() - start < 10
+        assert caught.value.status in (403, 404, 500)
 
 
 def test_all_bombs_of_a_matcher_share_one_limit() -> None:

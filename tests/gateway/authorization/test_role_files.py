@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gateway.authorization import RoleFileError, RoleStore, parse_role_file
 from gateway.authorization.reserved_roles import RESERVED_NAMES
@@ -163,6 +165,15 @@ def test_what_refuses_its_users_is_told(body: str, problem: str) -> None:
     assert store.problems[0].startswith(f"roles.yml:1: role [bad] refuses every request of those who have it: {problem}")
 
 
+def test_a_template_of_a_query_is_told() -> None:
+    template = '{"template": {"source": {"term": {"owner": "{{_user.username}}"}}}}'
+    store = parse_role_file(f"own: {{indices: [{{names: [x, y], privileges: [read], query: '{template}'}}]}}\n".encode())
+    assert names(store) == ["own"]
+    assert store.problems == (
+        "roles.yml:1: role [own] refuses searches on indices [x,y]: its query is a template, which is not supported here",
+    )
+
+
 def test_of_two_roles_of_a_name_the_last_one_counts() -> None:
     store = parse_role_file(b"a: {cluster: [all]}\na: {cluster: [monitor]}\na: 1\n")
     role = store.get("a")
@@ -185,3 +196,44 @@ def test_all_problems_are_told_at_once() -> None:
         "here.yml:1: invalid role definition [a]. expected an object. skipping role...",
         "here.yml:3: failed to parse role [c]. unexpected field [x]. skipping role...",
     )
+
+
+LINES = [line + "\n" for line in GOOD.decode().splitlines()]
+SIGNS = [
+    "a: ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "- ",
+    "*x",
+    "&x ",
+    "!!int ",
+    "!!float 'x' ",
+    ": ",
+    "? ",
+    "---\n",
+    "...\n",
+    "\n  ",
+    "|",
+    ">",
+    "%",
+    "@",
+]
+ODDITIES = ['"\\UFFFFFFFF" ', "'", '"', "\t", "\x00", "\ud7ff", "\u2028", "9" * 5000, "0x", "1e999"]
+PIECES = st.sampled_from([*LINES, *SIGNS, *ODDITIES])
+
+
+@given(st.one_of(st.binary(max_size=200), st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=25).map("".join)))
+@example('a: {metadata: {b: "\\UFFFFFFFF"}}\n')
+@example("a: {metadata: {b: " + "9" * 5000 + "}}\n")
+@example("a: {metadata: {b: 0x}}\n")
+@example("a: {metadata: {b: !!int ''}}\n")
+def test_whatever_is_in_a_file_it_gives_roles_and_problems(content: bytes | str) -> None:
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    try:
+        store = parse_role_file(data)
+    except RoleFileError:
+        return  # not UTF-8
+    assert set(store.names()) >= RESERVED_NAMES
+    assert all(problem.startswith("roles.yml:") for problem in store.problems)

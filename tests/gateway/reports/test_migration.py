@@ -192,6 +192,18 @@ def test_replication() -> None:
     ]
 
 
+def test_what_is_passed_on_to_another_node_needs_its_privilege_on_what_was_named() -> None:
+    proxied = "internal:transport/proxy/indices:data/read/search[phase/query]"
+    (cluster,) = migration_report([event("indices:admin/search/search_shards", "a"), event(proxied), event(SEARCH, "b")])
+    assert cluster.access() == {"search": [{"names": ["a", "b"]}]}
+    assert cluster.roles("x")[0]["role"] == {
+        "remote_indices": [
+            {"clusters": ["x"], "names": ["a"], "privileges": ["read_cross_cluster"]},
+            {"clusters": ["x"], "names": ["b"], "privileges": ["read", "read_cross_cluster"]},
+        ]
+    }
+
+
 def test_restricted_indices_have_an_entry_of_their_own() -> None:
     (cluster,) = migration_report([event(SEARCH, ".kibana_1", "logs", ".hidden")])
     assert cluster.access() == {

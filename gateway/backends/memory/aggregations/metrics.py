@@ -343,6 +343,8 @@ def digests(
 
 
 class MedianAbsoluteDeviation(Metric):
+    kinds = frozenset({"long", "double"})
+
     def collect(self, scope: Scope) -> Results:
         compression = float(self.body.get("compression", 1000.0))
         _, kind = digest_options({"execution_hint": self.body.get("execution_hint", "default")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import weakref
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -132,7 +133,7 @@ def resolve(scope: Scope, body: dict[str, Any], aggregation: str, supported: fro
     if field is None:
         return _unmapped(scope, body, supported)
     if field.is_text:
-        raise text_fielddata(name, scope.shard.index.qualified_name)
+        raise text_fielddata(field.name, scope.shard.index.qualified_name)
     kind = kind_of(field)
     if kind is None or kind not in supported:
         raise illegal(f"Field [{name}] of type [{field.type}] is not supported for aggregation [{aggregation}]")
@@ -142,10 +143,23 @@ def resolve(scope: Scope, body: dict[str, Any], aggregation: str, supported: fro
             "Use doc values instead."
         )
     column = scope.table.column(field) if field.nested == scope.table.path else _nothing(scope, kind)
+    if field.type == "date_nanos":
+        column = _in_millis(column)
     source = Source(kind, format_of(field, kind, body), column, field)
     if body.get("missing") is not None:
         _put_missing(source, body["missing"], scope.shard.now_millis)
     return source
+
+
+_millis: weakref.WeakKeyDictionary[Column, Column] = weakref.WeakKeyDictionary()
+
+
+def _in_millis(column: Column) -> Column:
+    """A column of nanoseconds in milliseconds, which is what aggregations see of it (``NanoSecondFieldData``)."""
+    found = _millis.get(column)
+    if found is None:
+        found = _millis[column] = Column(column.rows, column.docs, column.values // 1_000_000)
+    return found
 
 
 def _index_source(scope: Scope) -> Source:
@@ -187,11 +201,8 @@ def format_of(field: FieldType | None, kind: str, body: dict[str, Any]) -> DocVa
         default = field.date_format if field is not None else "strict_date_optional_time||epoch_millis"
         chosen = str(pattern or default)
         DateFormat.of(chosen)
-        nanos = field is not None and field.type == "date_nanos"
         zone_id = zone(where).id if where is not None else "Z"
-        return DateTime(
-            pattern=chosen, time_zone=zone_id, resolution=Resolution.NANOSECONDS if nanos else Resolution.MILLISECONDS
-        )
+        return DateTime(pattern=chosen, time_zone=zone_id, resolution=Resolution.MILLISECONDS)
     if pattern is not None and kind in ("keyword", "ip", "boolean"):
         kind = kind if field is None else field.type
         name = "" if field is None else field.name

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory.aggregations.bucketing import DENSE, once_per_row
 from gateway.backends.memory.aggregations.include import accepted_codes
 from gateway.backends.memory.aggregations.orders import by_key, is_metric, order_value, parse_order, sort_number
+from gateway.backends.memory.aggregations.pairs import Pairs, coded, count_pairs, sub_scope, visible_codes, with_zeros
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import Source, resolve
-from gateway.backends.memory.columns import Column
 from protocol.messages.aggregations.base import KEY_ASC, UNLIMITED, BucketOrder, InternalAggregation
 from protocol.messages.aggregations.results.terms import (
     DoubleTerms,
@@ -26,57 +23,6 @@ from protocol.messages.aggregations.results.terms import (
     TermsBucket,
     UnmappedTerms,
 )
-
-
-@dataclass(slots=True)
-class Coded:
-    """The values of a scope as codes: small numbers in the order of the keys that they stand for."""
-
-    positions: NDArray[np.int64] | None
-    codes: Ints
-    keys: Sequence[Any]
-    """The key of each code: str, address bytes, int or float."""
-
-
-_ordinals: weakref.WeakKeyDictionary[Column, tuple[NDArray[Any], Column]] = weakref.WeakKeyDictionary()
-"""Per column of numbers: the distinct values, and the column with each value's place among them."""
-
-
-def _by_ordinal(column: Column) -> tuple[NDArray[Any], Column]:
-    found = _ordinals.get(column)
-    if found is None:
-        distinct, places = np.unique(column.values, return_inverse=True)
-        found = _ordinals[column] = (distinct, Column(column.rows, column.docs, places.astype(np.int64)))
-    return found
-
-
-def coded(source: Source, scope: Scope) -> Coded:
-    """The values of the scope as codes; a value that a row has twice counts once."""
-    if source.kind in ("keyword", "ip"):
-        positions, values = source.values(scope)
-        return Coded(positions, values.astype(np.int64, copy=False), source.column.terms)
-    keys: Sequence[Any]
-    if source.missing is None and source.kind != "boolean":
-        distinct, column = _by_ordinal(source.column)
-        ordinal = Source(source.kind, source.format, column, source.field)
-        positions, codes = ordinal.values(scope)
-        keys = distinct.tolist()
-    else:
-        positions, values = source.values(scope)
-        distinct, codes = np.unique(values, return_inverse=True)
-        keys = distinct.tolist()
-    positions, codes = once_per_row(positions, codes, source.single)
-    return Coded(positions, codes, keys)
-
-
-@dataclass(slots=True)
-class Pairs:
-    """The (bucket, code) pairs that occur: which they are (``bucket * codes + code``, ascending) and how often."""
-
-    pairs: Ints
-    counts: Ints
-    of_values: Ints | None
-    """The pair that each value makes, by place in ``pairs``; None where ``lookup`` tells it."""
 
 
 class Terms(Aggregator):
@@ -105,35 +51,27 @@ class Terms(Aggregator):
         cardinality = max(len(values.keys), 1)
         owners = scope.owners_at(values.positions)
         pair_of_value = values.codes if owners is None else owners * cardinality + values.codes
-        found = self._count(pair_of_value, scope.size, cardinality)
+        found = count_pairs(pair_of_value, scope.size, cardinality)
         accepted = accepted_codes(self.name, self.body, source, values.keys)
         if self.min_doc_count == 0 and values.keys:
-            found = self._with_zeros(found, scope.size, cardinality)
+            found = with_zeros(found, scope.size, cardinality)
             if scope.shard.index.hides_documents:
-                visible = self._visible_codes(source, scope, values.keys)
+                visible = visible_codes(source, scope, values.keys)
                 accepted = visible if accepted is None else accepted & visible
         found, others = self._candidates(found, accepted, scope.size, cardinality)
         subs_of: list[Results] | None = None
         if self.by_metric:
-            everything = self._sub_scope(scope, values, pair_of_value, found, np.arange(len(found.pairs)), cardinality)
+            everything = sub_scope(scope, values, pair_of_value, found, np.arange(len(found.pairs)), cardinality)
             subs_of = self.collect_subs(everything)
         chosen = self._choose(found, cardinality, scope.size, subs_of)
         scope.shard.limit.add(len(chosen))
         if subs_of is not None:
             subs = [subs_of[place] for place in chosen.tolist()]
         elif self.subs:
-            subs = self.collect_subs(self._sub_scope(scope, values, pair_of_value, found, chosen, cardinality))
+            subs = self.collect_subs(sub_scope(scope, values, pair_of_value, found, chosen, cardinality))
         else:
             subs = []
         return self._results(source, values.keys, found, chosen, others, subs, scope.size, cardinality)
-
-    def _count(self, pair_of_value: Ints, size: int, cardinality: int) -> Pairs:
-        if size * cardinality <= DENSE:
-            counts = np.bincount(pair_of_value, minlength=size * cardinality)
-            pairs = np.flatnonzero(counts)
-            return Pairs(pairs, counts[pairs], None)
-        pairs, places, counts = np.unique(pair_of_value, return_inverse=True, return_counts=True)
-        return Pairs(pairs, counts, places)
 
     def _candidates(self, found: Pairs, accepted: NDArray[np.bool_] | None, size: int, cardinality: int) -> tuple[Pairs, Ints]:
         """The pairs that may become buckets, and how many documents each owner has in all of them."""
@@ -153,46 +91,6 @@ class Terms(Aggregator):
             moved = np.where(kept, np.cumsum(kept) - 1, -1)
             places = moved[found.of_values]
         return Pairs(found.pairs[kept], found.counts[kept], places), others
-
-    @staticmethod
-    def _visible_codes(source: Source, scope: Scope, keys: Sequence[Any]) -> NDArray[np.bool_]:
-        """The terms of documents that may be seen: a term that only others have must not show, not even with a count of 0."""
-        shard = scope.shard
-        rows, table, level = shard.index.live, scope.table, scope.table
-        chain = []
-        while level.parent is not None:
-            chain.append(level)
-            level = level.parent
-        for level in reversed(chain):
-            rows = rows[level.parents]
-        everything = Scope(shard, table, np.flatnonzero(rows).astype(np.int32))
-        values = coded(source, everything)
-        visible = {values.keys[code] for code in np.unique(values.codes).tolist()}
-        return np.fromiter((key in visible for key in keys), np.bool_, len(keys))
-
-    @staticmethod
-    def _with_zeros(found: Pairs, size: int, cardinality: int) -> Pairs:
-        counts = np.zeros(size * cardinality, np.int64)
-        counts[found.pairs] = found.counts
-        places = None if found.of_values is None else found.pairs[found.of_values]
-        return Pairs(np.arange(size * cardinality), counts, places)
-
-    def _sub_scope(self, scope: Scope, values: Coded, pair_of_value: Ints, found: Pairs, chosen: Ints, cardinality: int) -> Scope:
-        """The rows of the chosen pairs, in the buckets that the order of ``chosen`` numbers."""
-        if len(chosen) == scope.size * cardinality and np.array_equal(found.pairs[chosen], np.arange(len(chosen))):
-            return replace(scope.within(values.positions, pair_of_value, len(chosen)), totals=found.counts[chosen])
-        if found.of_values is None:
-            bucket_of = np.full(scope.size * cardinality, -1, np.int64)
-            bucket_of[found.pairs[chosen]] = np.arange(len(chosen))
-            buckets = bucket_of[pair_of_value]
-        else:
-            bucket_of = np.full(len(found.pairs) + 1, -1, np.int64)
-            bucket_of[chosen] = np.arange(len(chosen))
-            buckets = bucket_of[found.of_values]
-        if len(chosen) == len(found.pairs) and (not len(buckets) or int(buckets.min()) >= 0):
-            return scope.within(values.positions, buckets, len(chosen))
-        kept = np.flatnonzero(buckets >= 0)
-        return scope.within(kept if values.positions is None else values.positions[kept], buckets[kept], len(chosen))
 
     def _choose(self, found: Pairs, cardinality: int, size: int, subs_of: list[Results] | None) -> Ints:
         """The places of the pairs that become buckets, by owner and then as a partial result is sorted (by key)."""

@@ -106,6 +106,16 @@ class Context:
         """The leaf fields, multi-fields included, that a pattern with ``*`` matches, sorted."""
         return iter(sorted(name for name in self.index.mapping.fields if simple_match(pattern, name)))
 
+    def held_names(self, pattern: str) -> list[str]:
+        """The leaf fields that a pattern stands for among the fields of one text: those that a document has, however old
+        (``QueryParserHelper``). The query of a role is made without looking at the index: to it a pattern stands for no field."""
+        return [name for name in self.names(pattern) if self._is_held(self.index.mapping.fields[name])]
+
+    def _is_held(self, field: FieldType) -> bool:
+        if field.type == "constant_keyword":
+            return True
+        return self.rewrites and bool(self.index.table(field.nested).exists(field).any())
+
     # Nodes
 
     def nothing(self) -> Node:

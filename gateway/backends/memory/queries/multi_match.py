@@ -49,7 +49,7 @@ def resolve_fields(context: Context, fields: Any) -> tuple[Boosts, bool]:
     found: Boosts = {}
     for pattern, weight in weights.items():
         boost = np.float32(1 if weight is None else number(weight, "multi_match", "fields"))
-        names = [*context.names(pattern)] if "*" in pattern else [pattern]
+        names = context.held_names(pattern) if "*" in pattern else [pattern]
         for name in names:
             check_metadata(context, name)
             field = context.field(name)
@@ -109,6 +109,8 @@ def combined(
     context: Context, boosts: Boosts, value: Any, kind: str, options: MatchOptions, tie: float | None = None, minimum: Any = None
 ) -> Node:
     """A text over fields in one of the types (best_fields, …); ``tie`` is the type's own for None."""
+    if not boosts:
+        return context.nothing()
     tie = TIES[kind] if tie is None else tie
     if kind == "cross_fields":
         nodes = cross_fields(context, boosts, value, options, tie, minimum)

@@ -53,7 +53,7 @@ class Leaves:
         if field is None or (field == "*" and self._settings.default_field == "*"):
             boosts = self._settings.boosts
         elif "*" in field:
-            boosts = dict.fromkeys(self._context.names(field), ONE)
+            boosts = dict.fromkeys(self._context.held_names(field), ONE)
         else:
             boosts = {field: ONE} if self._context.field(field) is not None else {}
         suffix = self._settings.quote_suffix

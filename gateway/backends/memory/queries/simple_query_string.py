@@ -155,6 +155,8 @@ class _Leaves:
         return analysis.analyzer(self._analyzer(field)).normalize(text) if field.is_text else text
 
     def _each(self, make: Any) -> Node:
+        if not self.boosts:
+            return self.context.nothing()
         nodes: list[Node] = []
         for name, boost in self.boosts.items():
             field = self.context.field(name)

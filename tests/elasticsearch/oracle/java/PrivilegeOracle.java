@@ -1,20 +1,22 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 
 import org.apache.logging.log4j.LogManager;
 import org.apache.lucene.util.automaton.Automaton;
+import org.elasticsearch.action.IndicesRequest;
+import org.elasticsearch.action.bulk.BulkRequest;
 import org.elasticsearch.action.support.IndexComponentSelector;
 import org.elasticsearch.common.Strings;
 import org.elasticsearch.common.logging.LogConfigurator;
@@ -39,6 +41,7 @@ import org.elasticsearch.xpack.core.security.user.InternalUser;
 import org.elasticsearch.xpack.core.security.user.InternalUsers;
 import org.elasticsearch.xpack.security.authc.service.ServiceAccountService;
 import org.elasticsearch.xpack.security.authz.FileRoleValidator;
+import org.elasticsearch.xpack.security.authz.RBACEngine;
 import org.elasticsearch.xpack.security.authz.store.FileRolesStore;
 import org.elasticsearch.xpack.security.support.SecuritySystemIndices;
 
@@ -52,6 +55,8 @@ import org.elasticsearch.xpack.security.support.SecuritySystemIndices;
  *                                                                    modules whose system indices have these patterns and aliases}
  *   {"op":"descriptors"}                                          -> {"reserved", "internal", "remote", "service_accounts": name to descriptor}
  *   {"op":"role_file","text":…}                                   -> {"roles": name to descriptor}, or {"refused": text}
+ *   {"op":"request","class":…}                                    -> {"replaceable", "remote", "data_streams": what kind of request it is}
+ *   {"op":"action_sets","actions":[…]}                            -> {"scroll": …, "name_only": those of which only the name is checked}
  */
 public class PrivilegeOracle {
     static {
@@ -88,6 +93,8 @@ public class PrivilegeOracle {
                 "restricted", strings(call, "names").stream().filter(restricted(strings(call, "patterns"))::isRestricted).toList()
             );
             case "descriptors" -> descriptors();
+            case "request" -> request((String) call.get("class"));
+            case "action_sets" -> actionSets(strings(call, "actions"));
             case "role_file" -> roleFile((String) call.get("text"));
             default -> throw new IllegalArgumentException("op");
         };
@@ -158,6 +165,36 @@ public class PrivilegeOracle {
             return ((SecuritySystemIndices) made).getSystemIndexDescriptors();
         }
         throw new IllegalStateException();
+    }
+
+    /** Of a request that nobody filled in: the answers depend on its class alone. */
+    static Map<String, Object> request(String name) throws Exception {
+        Field unsafe = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
+        unsafe.setAccessible(true);
+        Object made = ((sun.misc.Unsafe) unsafe.get(null)).allocateInstance(Class.forName("org.elasticsearch." + name));
+        boolean replaceable = made instanceof IndicesRequest.Replaceable;
+        return Map.of(
+            "replaceable", replaceable,
+            "remote", replaceable && ((IndicesRequest.Replaceable) made).allowsRemoteIndices(),
+            "data_streams", made instanceof IndicesRequest request && request.includeDataStreams()
+        );
+    }
+
+    static Map<String, Object> actionSets(List<String> actions) throws Exception {
+        Field scroll = RBACEngine.class.getDeclaredField("SCROLL_RELATED_ACTIONS");
+        Method nameOnly = Arrays.stream(RBACEngine.class.getDeclaredMethods())
+            .filter(method -> method.getName().equals("shouldAuthorizeIndexActionNameOnly"))
+            .findFirst()
+            .orElseThrow();
+        scroll.setAccessible(true);
+        nameOnly.setAccessible(true);
+        List<String> found = new ArrayList<>();
+        for (String action : actions) {
+            if ((boolean) nameOnly.invoke(null, action, new BulkRequest())) {
+                found.add(action);
+            }
+        }
+        return Map.of("scroll", scroll.get(null), "name_only", found);
     }
 
     static Map<String, Object> descriptors() throws Exception {

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import gzip
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from protocol.exceptions import status_of
 from protocol.exceptions.rest import rest_error
 from protocol.messages.common import Request
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest, FieldCapsResponse
+from protocol.messages.get import GET, GetRequest, GetResponse
 from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import (
     RESOLVE_CLUSTER,
@@ -38,6 +40,7 @@ from protocol.messages.resolve import (
 )
 from protocol.messages.search_request import SEARCH, SearchRequest
 from protocol.messages.search_response import SearchResponse
+from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest, TermsEnumResponse
 from protocol.versions import V_8_19
 from tests.gateway.authorization.support import authentication, descriptors, entry
 
@@ -124,11 +127,16 @@ NAMED_ONLY = frozenset({"star", "unrestricted"})
 SEARCHED = "hn-app-1,hn-app-2,hn-hidden,.hn-dot,.hn-plain,hn-ds,hn-ds2,hn-dshid,hn-dsd"
 """Where values of ``_index`` are searched for."""
 
+GOTTEN = "hn-app-1#errorx"
+"""A document of one of the indices, which is looked for by its id."""
+
 DEFAULTS = {
     "search": IndicesOptions(),
     "caps": IndicesOptions(ignore_throttled=False),
     "resolve": IndicesOptions.STRICT_EXPAND_OPEN,
     "cluster": IndicesOptions.STRICT_EXPAND_OPEN,
+    "terms": IndicesOptions(),
+    "get": IndicesOptions(),
 }
 
 
@@ -169,14 +177,15 @@ def _filled(index: Index, name: str) -> Index:
 
 
 @functools.cache
-def user(name: str) -> Role:
-    """The user of that name, in the certificate model."""
-    entries = []
-    for given in ROLES[name]:
-        rule = dict(given)
-        entries.append(entry(*rule.pop("names"), **rule))
+def user(name: str, key: str | None = None) -> Role:
+    """The user of that name, in the certificate model; limited by the role of a key."""
     who = f"hn-{name}"
-    return Role(Subject(authentication(who, [who])), (descriptors(*entries, name=who),), (who,))
+    sets = [descriptors(*_entries(one), name=who) for one in (name, key) if one is not None]
+    return Role(Subject(authentication(who, [who])), tuple(sets), (who,))
+
+
+def _entries(role: str) -> list[dict[str, Any]]:
+    return [entry(*given["names"], **{key: value for key, value in given.items() if key != "names"}) for given in ROLES[role]]
 
 
 def options_of(kind: str, parameters: Mapping[str, str]) -> IndicesOptions:
@@ -195,33 +204,40 @@ def options_of(kind: str, parameters: Mapping[str, str]) -> IndicesOptions:
 def ask(case: Mapping[str, Any]) -> tuple[int, Any]:
     """The status, and what `shown` keeps of the answer."""
     kind, names = case["kind"], case["names"].split(",")
-    if kind == "value":
-        request: Request = SearchRequest(indices=names, source={"size": 100, "query": {"term": {"_index": case["value"]}}})
-        return _asked("search", case["user"], SEARCH, request)
-    options = options_of(kind, case["parameters"])
-    action, request = {
-        "search": (SEARCH, SearchRequest(indices=names, indices_options=options, source={"size": 100})),
-        "caps": (FIELD_CAPS, FieldCapsRequest(fields=["level"], indices=names, options=options, merge_results=False)),
-        "resolve": (RESOLVE_INDEX, ResolveIndexRequest(names=names, options=options)),
-        "cluster": (RESOLVE_CLUSTER, ResolveClusterRequest(names=names, options=options)),
-    }[kind]
-    return _asked(kind, case["user"], action, request)
-
-
-def _asked(kind: str, who: str, action: str, request: Request) -> tuple[int, Any]:
+    action, request = _request(case, kind, names)
     try:
-        return 200, _read(kind, _answer(who, action, request))
+        answer = _read(kind, _answer(user(case["user"], case.get("key")), action, request))
     except ElasticsearchException as error:
-        return status_of(error), without_uuids(rest_error(error))
+        return status_of(error), _kept(case, rest_error(error))
+    return 404 if kind == "get" and not answer["found"] else 200, answer
 
 
-def _answer(who: str, action: str, request: Request) -> bytes:
+def _request(case: Mapping[str, Any], kind: str, names: list[str]) -> tuple[str, Request]:
+    if kind == "value":
+        return SEARCH, SearchRequest(indices=names, source={"size": 100, "query": {"term": {"_index": case["value"]}}})
+    options = options_of(kind, case["parameters"])
+    match kind:
+        case "search":
+            return SEARCH, SearchRequest(indices=names, indices_options=options, source={"size": 100})
+        case "caps":
+            return FIELD_CAPS, FieldCapsRequest(fields=["level"], indices=names, options=options, merge_results=False)
+        case "resolve":
+            return RESOLVE_INDEX, ResolveIndexRequest(names=names, options=options)
+        case "cluster":
+            return RESOLVE_CLUSTER, ResolveClusterRequest(names=names, options=options)
+        case "terms":
+            return TERMS_ENUM, TermsEnumRequest(indices=names, options=options, field="level")
+        case _:
+            return GET, GetRequest(index=names[0], id=GOTTEN)
+
+
+def _answer(role: Role, action: str, request: Request) -> bytes:
     payload = request.encode(V_8_19)
     known = known_action(action)
     message = known.message.decode(payload, V_8_19)
     assert known.targets is not None
     targets = known.targets(message)
-    grant = authorize_indices(user(who), action, targets.names, targets.options, backend().metadata(), clock=recorded_at)
+    grant = authorize_indices(role, action, targets.names, targets.options, backend().metadata(), clock=recorded_at)
 
     async def execute() -> bytes:
         return await backend().execute(Call(action, V_8_19, payload, message, grant))
@@ -230,11 +246,17 @@ def _answer(who: str, action: str, request: Request) -> bytes:
 
 
 def _read(kind: str, payload: bytes) -> Any:
-    if kind == "search":
+    if kind in ("search", "value"):
         found = SearchResponse.decode(payload, V_8_19)
         return {"shards": found.total_shards, "hits": sorted(f"{hit.index} {hit.id}" for hit in found.hits.hits)}
     if kind == "caps":
         return sorted(each.index for each in FieldCapsResponse.decode(payload, V_8_19).index_responses)
+    if kind == "terms":
+        terms = TermsEnumResponse.decode(payload, V_8_19)
+        return {"shards": terms.total_shards, "terms": terms.terms}
+    if kind == "get":
+        gotten = GetResponse.decode(payload, V_8_19)
+        return {"index": gotten.index, "found": gotten.exists}
     if kind == "cluster":
         info = ResolveClusterResponse.decode(payload, V_8_19).clusters[""]
         return {"matching_indices": info.matching_indices, "error": info.error}
@@ -257,19 +279,37 @@ def _read(kind: str, payload: bytes) -> Any:
     }
 
 
-def shown(kind: str, status: int, answer: Any) -> Any:
+def shown(case: Mapping[str, Any], status: int, answer: Any) -> Any:
     """What is kept of a real node's answer."""
-    if status != 200:
-        return without_uuids(answer)
-    if kind in ("search", "value"):
-        hits = [f"{hit['_index']} {hit['_id']}" for hit in answer["hits"]["hits"] if not hit["_index"].startswith(".security")]
-        return {"shards": answer["_shards"]["total"], "hits": sorted(hits)}
-    if kind == "caps":
-        return sorted([answer["indices"]] if isinstance(answer["indices"], str) else answer["indices"])
-    if kind == "cluster":
-        local = answer["(local)"]
-        return {"matching_indices": local.get("matching_indices"), "error": local.get("error")}
-    return answer
+    kind = case["kind"]
+    if "error" in answer:
+        return _kept(case, answer)
+    match kind:
+        case "search" | "value":
+            hits = [
+                f"{hit['_index']} {hit['_id']}" for hit in answer["hits"]["hits"] if not hit["_index"].startswith(".security")
+            ]
+            return {"shards": answer["_shards"]["total"], "hits": sorted(hits)}
+        case "caps":
+            return sorted([answer["indices"]] if isinstance(answer["indices"], str) else answer["indices"])
+        case "terms":
+            return {"shards": answer["_shards"]["total"], "terms": answer["terms"]}
+        case "get":
+            return {"index": answer["_index"], "found": answer["found"]}
+        case "cluster":
+            local = answer["(local)"]
+            return {"matching_indices": local.get("matching_indices"), "error": local.get("error")}
+        case _:
+            return answer
+
+
+def _kept(case: Mapping[str, Any], refusal: Any) -> Any:
+    """A refusal without what differs from run to run; one of a key does not say who was refused, which has an identifier."""
+    kept = without_uuids(refusal)
+    return json.loads(_WHO.sub("unauthorized for X", json.dumps(kept))) if "key" in case else kept
+
+
+_WHO = re.compile(r"unauthorized for .*?(?= on (?:restricted )?indices \[|, this action)")
 
 
 def without_uuids(body: Any) -> Any:

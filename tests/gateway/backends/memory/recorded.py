@@ -16,7 +16,7 @@ from gateway.backends.memory.search import Target, search
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SearchHit
 from protocol.messages.search_response import SearchResponse
-from protocol.messages.suggestions import Suggestion, TermSuggestion
+from protocol.messages.suggestions import PhraseSuggestion, Suggestion, TermOption, TermSuggestion
 from protocol.versions import V_8_19
 
 ENGINE = Path(__file__).parents[3] / "vectors" / "engine"
@@ -91,13 +91,21 @@ def rest(response: SearchResponse) -> dict[str, Any]:
 
 
 def _entries(suggestion: Suggestion) -> list[dict[str, Any]]:
-    assert isinstance(suggestion, TermSuggestion)
+    assert isinstance(suggestion, TermSuggestion | PhraseSuggestion)
     return [
         {
             "text": entry.text,
             "offset": entry.offset,
             "length": entry.length,
-            "options": [{"text": option.text, "score": option.score, "freq": option.freq} for option in entry.options],
+            "options": [
+                {
+                    "text": option.text,
+                    "score": option.score,
+                    **({"freq": option.freq} if isinstance(option, TermOption) else {}),
+                    **({} if option.highlighted is None else {"highlighted": option.highlighted}),
+                }
+                for option in entry.options
+            ],
         }
         for entry in suggestion.entries
     ]

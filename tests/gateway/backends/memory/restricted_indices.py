@@ -1,4 +1,4 @@
-"""The indices and roles of restricted_cases.py in process, and what the engine answers to them in the form of the recorded answers."""
+"""The indices and roles of restricted_roles.py in process, and what the engine answers to them in the form of the recorded answers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import ENGINE, NOW, rest
-from tests.gateway.backends.memory.restricted_cases import (
+from tests.gateway.backends.memory.restricted_cases import BODIES, CAPS
+from tests.gateway.backends.memory.restricted_roles import (
     ACCESS,
     ALIASES,
-    BODIES,
-    CAPS,
     DELETED,
     DOCUMENTS,
     MAPPINGS,
@@ -67,7 +66,9 @@ def _joined(sets: list[Set]) -> IndexAccess:
             queries.append(tuple(entry["query"] for entry in entries))
         rules = [entry.get("fields") for entry in entries]
         if all(rule is not None for rule in rules):
-            fields.append(frozenset(FieldSecurity(tuple(rule["grant"]), tuple(rule.get("except", ()))) for rule in rules if rule))
+            security = frozenset(FieldSecurity(tuple(rule["grant"]), tuple(rule.get("except", ()))) for rule in rules if rule)
+            if not any(rule.unrestricted for rule in security):
+                fields.append(security)
     return IndexAccess(tuple(queries), FieldAccess(tuple(fields)) if fields else None)
 
 

@@ -276,3 +276,13 @@ def test_names_may_mean_one_thing_only(tmp_path: Path) -> None:
     assert "failed to parse filter for alias [a]" in refusal(
         {"x.data_stream.json": {"template": {"aliases": {"a": {"filter": {"no": {}}}}}}}
     )
+
+
+def test_aliases_that_choose_among_shards_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.index.json"
+    aliases = {"all": {"index_routing": "1"}, "some": {"search_routing": "1"}}
+    path.write_text(json.dumps({"settings": {"number_of_shards": 1}, "aliases": aliases}))
+    assert load([path])["a"].aliases == aliases
+    path.write_text(json.dumps({"settings": {"number_of_shards": 2}, "aliases": aliases}))
+    with pytest.raises(LoadError, match=r"the routing of alias \[some\] is not supported"):
+        load([path])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.gateway.backends.memory.recorded import same
-from tests.gateway.backends.memory.restricted_cases import ACCESS, CAPS
+from tests.gateway.backends.memory.restricted_cases import CAPS
 from tests.gateway.backends.memory.restricted_indices import access_of, answer, calls, comparable, recorded
+from tests.gateway.backends.memory.restricted_roles import ACCESS
 
 _CRASHES = "Elasticsearch answers with a null pointer exception; here the value is left out"
 _NO_NESTED = "here who may not see _nested_path sees no nested object; Elasticsearch needs the field for some queries only"
