@@ -62,16 +62,13 @@ class Upstream:
     _targets: Targets = field(init=False)
     _links: set[Link] = field(default_factory=set)
     _ready: deque[Link] = field(default_factory=deque)
-    _news: trio.Event = field(init=False)
-    _wanted: trio.Event = field(init=False)
-    _failures: trio.Event = field(init=False)
+    _news: trio.Event = field(default_factory=trio.Event)
+    _wanted: trio.Event = field(default_factory=trio.Event)
+    _failures: trio.Event = field(default_factory=trio.Event)
+    _last_opened: float = -inf
 
     def __post_init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
         self._targets = Targets(self.seeds)
-        self._news, self._wanted, self._failures = trio.Event(), trio.Event(), trio.Event()
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -80,8 +77,8 @@ class Upstream:
 
     async def run(self) -> None:
         """Keep links ready until cancelled; then all links end."""
-        # Of what was made before workers were forked nothing is shared, not even the order in which addresses are tried.
-        self._reset()
+        # Each of the workers that have been forked since begins with another address.
+        self._targets = Targets(self.seeds)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sweep, nursery)
             if self.sniff:
@@ -100,7 +97,7 @@ class Upstream:
 
     async def take(self) -> Link:
         """A link for one client, for as long as it wants it. Raises node_not_connected_exception where none can be had in time."""
-        began = trio.current_time()
+        began = hope = trio.current_time()
         while True:
             link = next(self._usable(), None)
             self._wanted.set()
@@ -109,8 +106,9 @@ class Upstream:
                 link.used = trio.current_time()
                 return link
             now = trio.current_time()
-            patient = self._targets.silent(now) or any(not each.closed for each in self._ready)
-            left = began + (PATIENCE_SECONDS if patient else TAKE_SECONDS) - now
+            if self._targets.silent(now) or any(not each.closed for each in self._ready):
+                hope = now
+            left = min(began + PATIENCE_SECONDS, max(hope, self._last_opened) + TAKE_SECONDS) - now
             if left <= 0:
                 raise ElasticsearchException(
                     "node_not_connected_exception", f"no connection to the upstream cluster: {self._targets.problems()}"
@@ -160,6 +158,7 @@ class Upstream:
             target.succeeded(began)
             nursery.start_soon(self._count_until_end, link, target)
             self._ready.append(link)
+            self._last_opened = trio.current_time()
             log.info("upstream link open", address=str(target.address), version=str(link.version), cluster=self.cluster_name)
         self._news.set()
         self._wanted.set()

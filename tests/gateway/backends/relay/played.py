@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import trio
@@ -56,7 +57,7 @@ def node(host: str, port: int = 9443, *roles: str) -> DiscoveryNode:
 class PlayedConnection:
     """The upstream's end of one link."""
 
-    stream: trio.abc.Stream
+    stream: trio.StapledStream[Any, Any]
     machine: ServerConnection
     requests: list[RequestReceived] = field(default_factory=list)
 
@@ -103,11 +104,12 @@ class Played:
         nursery.start_soon(self._serve, connection)
         return here
 
-    async def die(self) -> None:
-        """The process is killed."""
+    def die(self) -> None:
+        """The process is killed: all of its connections end at once."""
         self.refuse = True
         for each in self.connections:
-            await trio.aclose_forcefully(each.stream)
+            each.stream.send_stream.close()
+            each.stream.receive_stream.close()
 
     @property
     def requests(self) -> list[bytes]:
