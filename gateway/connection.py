@@ -15,7 +15,8 @@ import trio
 
 from gateway.backends import Forwarded
 from gateway.configuration.model import LimitSettings
-from gateway.limits import FRAME_SECONDS, SEND_SECONDS
+from gateway.limits import FRAME_SECONDS
+from gateway.outlet import Outlet
 from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException, WireError
@@ -25,8 +26,6 @@ from protocol.frames import Header, HttpRequestOnTransport
 log = structlog.get_logger("gateway.connection")
 
 RECEIVE_BYTES = 64 * 1024
-SEND_BYTES = 1024 * 1024
-"""Answers are handed to the socket in pieces of this size, each under the deadline SEND_SECONDS."""
 
 
 class RequestHandler(Protocol):
@@ -49,7 +48,7 @@ class Pump:
     handler: RequestHandler
     peer: Peer
     limits: LimitSettings
-    _send_lock: trio.Lock = field(default_factory=trio.Lock)
+    _outlet: Outlet = field(init=False)
     _places: trio.Semaphore = field(init=False)
     _running: int = 0
     _refused: tuple[Header, ElasticsearchException] | None = None
@@ -59,6 +58,7 @@ class Pump:
     _drained: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
+        self._outlet = Outlet(self.stream)
         self._places = trio.Semaphore(self.limits.max_requests_per_connection)
 
     async def run(self) -> None:
@@ -106,7 +106,7 @@ class Pump:
                 if not await self._on_event(event, nursery):
                     return
             if self._refused is not None:
-                await self._send(self.machine.error_response(*self._refused))
+                await self._outlet.send(self.machine.error_response(*self._refused))
                 return
             if self.machine.mid_message and frame_deadline == inf:
                 allowed = FRAME_SECONDS if self._greeted else self.limits.handshake_timeout / 1e9
@@ -116,10 +116,10 @@ class Pump:
         """Whether reading goes on."""
         match event:
             case PingReceived(reply):
-                await self._send(reply)
+                await self._outlet.send(reply)
             case HandshakeReceived(version, release, reply):
                 self.peer.version, self.peer.release = str(version), release
-                await self._send(reply)
+                await self._outlet.send(reply)
                 log.info("connected", version=self.peer.version, release=release, **self._about())
             case RequestStarted(header):
                 try:
@@ -149,7 +149,7 @@ class Pump:
                 frame = self.machine.response(header, answer, request.compression)
             except ElasticsearchException as error:
                 frame = self.machine.error_response(header, error)
-            await self._send(frame)
+            await self._outlet.send(frame)
         finally:
             self._places.release()
             self._running -= 1
@@ -162,7 +162,7 @@ class Pump:
             await self.handler.handle(request, self.peer)
         except ElasticsearchException as error:
             refusal = error
-        await self._send(self.machine.error_response(request.header, refusal))
+        await self._outlet.send(self.machine.error_response(request.header, refusal))
 
     async def _forward(self, request: Header, answer: Forwarded) -> None:
         """Raises ElasticsearchException while nothing has been sent. An answer that breaks off after that ends the connection, since the
@@ -170,25 +170,18 @@ class Pump:
         try:
             head = self.machine.forwarded_head(request, answer.status, answer.headers, answer.size)
             first = await anext(answer.parts, b"")
-            async with self._send_lock:
-                await self._send_pieces(head + first)
+            if len(first) == answer.size:
+                await self._outlet.send(head + first)
+                return
+            async with self._outlet.turn:
+                await self._outlet.put(head + first)
                 try:
                     async for part in answer.parts:
-                        await self._send_pieces(part)
+                        await self._outlet.put(part)
                 except ElasticsearchException as error:
                     raise WireError(f"an answer broke off: {error.reason}") from error
         finally:
             answer.discard()
-
-    async def _send(self, frame: bytes) -> None:
-        async with self._send_lock:
-            await self._send_pieces(frame)
-
-    async def _send_pieces(self, data: bytes) -> None:
-        view = memoryview(data)
-        for start in range(0, len(view), SEND_BYTES):
-            with trio.fail_after(SEND_SECONDS):
-                await self.stream.send_all(view[start : start + SEND_BYTES])
 
     async def _send_last(self, data: bytes) -> None:
         """Send to one who may not listen, for a second at most."""

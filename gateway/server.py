@@ -26,6 +26,7 @@ from gateway.peer import Peer, number_connections
 from gateway.reload import Reloader
 from gateway.sockets import set_keep_alive
 from gateway.tls import client_certificate, expired_certificates, peer_certificate
+from gateway.tls_stream import TlsStream
 from gateway.trust_restrictions import UntrustedNameError
 from gateway.workers import supervise
 from protocol.connection import ServerConnection
@@ -122,17 +123,25 @@ class Server:
         if not await self._passes_filter(door, peer, about):
             return
         set_keep_alive(socket_stream)
-        stream: trio.abc.Stream = socket_stream
-        if door.context is not None:
-            tls = trio.SSLStream(socket_stream, door.context, server_side=True, https_compatible=True)
-            failure = await _shake_hands(tls, limits.handshake_timeout / 1e9) or _untrusted(door, tls)
+        here = printable(socket_stream.socket.getsockname())
+        if door.context is None:
+            await self._pump(socket_stream, peer, here)
+            return
+        stream = TlsStream(socket_stream, door.context, server_side=True)
+        try:
+            failure = await _shake_hands(stream, limits.handshake_timeout / 1e9) or _untrusted(door, stream)
             if failure is not None:
                 log.warning("closing connection", reason=failure, **about)
                 self.dispatcher.audit.connection_denied(peer, failure)
                 return
-            certificate = peer_certificate(tls)
+            certificate = peer_certificate(stream)
             peer.certificate_subject = certificate.subject if certificate else None
-            stream = tls
+            await self._pump(stream, peer, here)
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _pump(self, stream: trio.abc.Stream, peer: Peer, here: str) -> None:
+        limits = self.settings.limits
         machine = ServerConnection(
             offered=V_8_19,
             release=RELEASE,
@@ -142,7 +151,7 @@ class Server:
                 payload=limits.max_message_size,
             ),
             node=self.settings.node.name,
-            address=printable(socket_stream.socket.getsockname()),
+            address=here,
         )
         pump = Pump(stream, machine, self.dispatcher, peer, limits)
         self._pumps[peer.connection] = pump
@@ -219,7 +228,7 @@ def _write_ready(path: Path | None, opened: list[OpenInterface]) -> None:
     fresh.replace(path)
 
 
-async def _shake_hands(stream: trio.SSLStream[trio.SocketStream], seconds: float) -> str | None:
+async def _shake_hands(stream: TlsStream, seconds: float) -> str | None:
     """Why TLS is not up, if it is not."""
     with trio.move_on_after(seconds) as scope:
         try:
@@ -229,7 +238,7 @@ async def _shake_hands(stream: trio.SSLStream[trio.SocketStream], seconds: float
     return "the TLS handshake was not complete in time" if scope.cancelled_caught else None
 
 
-def _untrusted(door: Door, stream: trio.SSLStream[trio.SocketStream]) -> str | None:
+def _untrusted(door: Door, stream: TlsStream) -> str | None:
     """Why the client's certificate is not among those to trust, if it is not.
 
     A Java node looks within the handshake, and sends an alert. Python's TLS has no place to look there, so it is done right after, before

@@ -6,9 +6,8 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
@@ -40,6 +39,12 @@ _TLS12_SUITES = {
     "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
 }
 _TLS13_SUITES = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256")
+
+
+class HasPeerCertificate(Protocol):
+    """A stream of TLS after its handshake."""
+
+    def getpeercert(self, *, binary_form: bool) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,13 @@ def signing_authorities(settings: Settings) -> list[x509.Certificate]:
     return [certificate for path in paths for certificate in _read(f"{SIGNING_PREFIX}.certificate_authorities", path)]
 
 
-def client_certificate(stream: trio.SSLStream[Any]) -> x509.Certificate | None:
+def client_certificate(stream: HasPeerCertificate) -> x509.Certificate | None:
     """The client's certificate, verified by the handshake (which must be done); None where none was asked for."""
     encoded = stream.getpeercert(binary_form=True)
     return x509.load_der_x509_certificate(encoded) if encoded else None
 
 
-def peer_certificate(stream: trio.SSLStream[Any]) -> PeerCertificate | None:
+def peer_certificate(stream: HasPeerCertificate) -> PeerCertificate | None:
     """What there is to say of the client's certificate."""
     certificate = client_certificate(stream)
     if certificate is None:

@@ -122,6 +122,10 @@ class ClientConnection:
         )
         return request_id, frame
 
+    def withdraw(self, request_id: int) -> None:
+        """The request was not sent after all."""
+        self._open.discard(request_id)
+
     def receive_data(self, data: bytes | bytearray | memoryview) -> Iterator[ClientEvent]:
         """The events that these bytes complete; an answer that nobody waits for is an error as well. Raises WireError and closes the
         connection where they are not what may come."""

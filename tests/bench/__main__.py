@@ -1,6 +1,7 @@
 """Side by side performance of the gateway's in-memory cluster and of a real 8.19.21 remote behind the same local node.
 
-It asserts no times: machines differ. The table says how the two stand to each other in this run.
+It asserts no times: machines differ. The table says how the two stand to each other in this run. With ``relay`` as its first argument it
+is the relay that is measured, without nodes: see ``tests.bench.relay``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from typing import Any
 from gateway.demo.documents import DemoIndex
 from tests.bench.measuring import Bench, Figure
 from tests.bench.profiling import profile
+from tests.bench.relay import bench as relay
 from tests.bench.searches import documents, searches
 from tests.bench.sides import ALIASES, load_gateway, load_real, wait_reconnected
 from tests.elasticsearch.rig import clusters as rig
@@ -28,6 +31,9 @@ PROFILE_ROUNDS = 200
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["relay"]:
+        relay.main(sys.argv[2:])
+        return
     options = _options()
     index = documents(options.documents)
     made = searches(index)

@@ -14,9 +14,10 @@ from typing import Self
 import structlog
 import trio
 
-from gateway.limits import SEND_SECONDS
 from gateway.node import RELEASE
+from gateway.outlet import Outlet
 from gateway.sockets import set_keep_alive
+from gateway.tls_stream import TlsStream
 from protocol.client import ClientConnection, ClientEvent, Connected, ResponsePart, ResponseStarted
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import PING, Header, Limits
@@ -31,7 +32,7 @@ MAX_HELD = 2 * MAX_PARTS * RECEIVE_BYTES
 """Bytes of all answers of a link that wait; above it each answer may have one part. A client may make a thousand requests at once."""
 
 
-async def connect(host: str, port: int) -> trio.abc.Stream:
+async def connect(host: str, port: int) -> trio.SocketStream:
     """Raises OSError."""
     stream = await trio.open_tcp_stream(host, port)
     set_keep_alive(stream)
@@ -164,7 +165,7 @@ class Link:
         self._room = Room()
         self._stream = stream
         self._machine = machine
-        self._send_lock = trio.Lock()
+        self._outlet = Outlet(stream)
         self._waiting: dict[int, Pending] = {}
 
     @property
@@ -180,14 +181,12 @@ class Link:
     @classmethod
     async def open(cls, address: Address, context: ssl.SSLContext | None, server_name: str | None, limits: Limits) -> Self:
         """Connects and shakes hands. Raises OSError, ssl.SSLError, trio's resource errors and WireError."""
-        stream = await connect(address.host, address.port)
+        socket = await connect(address.host, address.port)
+        stream: trio.abc.Stream = socket
         try:
             if context is not None:
-                tls = trio.SSLStream(
-                    stream, context, server_hostname=server_name or address.name or address.host, https_compatible=True
-                )
+                stream = tls = TlsStream(socket, context, server_hostname=server_name or address.name or address.host)
                 await tls.do_handshake()
-                stream = tls
             machine = ClientConnection(offered=V_8_19, oldest=MINIMUM_COMPATIBLE, release=RELEASE, limits=limits)
             link = cls(address, stream, machine)
             await stream.send_all(machine.handshake())
@@ -264,38 +263,37 @@ class Link:
         self, action: str, payload: bytes, headers: Mapping[str, str], version: TransportVersion, *, compressed: bool = False
     ) -> Pending:
         """Send a request; ``answer`` waits for what becomes of it. Raises node_disconnected_exception."""
-        async with self._send_lock:
-            if self.closed:
-                raise self._disconnected(action)
-            try:
-                request_id, frame = self._machine.request(action, payload, headers, version, compressed=compressed)
-            except WireError as error:
-                raise ElasticsearchException("transport_exception", str(error)) from None
-            pending = self._waiting[request_id] = Pending(request_id, action, version)
-            self.used = trio.current_time()
-            try:
-                # A client that goes away does not stop a frame halfway, which would end the link for all others.
-                with trio.fail_after(SEND_SECONDS, shield=True):
-                    await self._stream.send_all(frame)
-            except BaseException as error:
-                # Half a frame may be on its way, and nothing can follow it.
-                self._waiting.pop(request_id, None)
-                await self.close()
-                if isinstance(error, trio.BrokenResourceError | trio.ClosedResourceError | trio.TooSlowError):
-                    raise self._disconnected(action) from error
-                raise
+        if self.closed:
+            raise self._disconnected(action)
+        try:
+            request_id, frame = self._machine.request(action, payload, headers, version, compressed=compressed)
+        except WireError as error:
+            raise ElasticsearchException("transport_exception", str(error)) from None
+        pending = self._waiting[request_id] = Pending(request_id, action, version)
+        self.used = trio.current_time()
+        try:
+            # A client that goes away does not stop a frame halfway, which would end the link for all others.
+            await self._outlet.send(frame, shield=True)
+        except trio.Cancelled:
+            # Before its turn, of which the shield keeps this out.
+            del self._waiting[request_id]
+            self._machine.withdraw(request_id)
+            raise
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+            # Half a frame may be on its way, and nothing can follow it.
+            self._waiting.pop(request_id, None)
+            await self.close()
+            raise self._disconnected(action) from error
         return pending
 
     async def ping(self) -> None:
         """Ask for a sign of life, which shows in ``heard``; whoever is sending just now finds out as well."""
-        if self.closed or self._send_lock.locked():
+        if self.closed or self._outlet.turn.locked():
             return
-        async with self._send_lock:
-            try:
-                with trio.fail_after(SEND_SECONDS):
-                    await self._stream.send_all(PING)
-            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
-                await self.close(f"connection lost: {error}")
+        try:
+            await self._outlet.send(PING, shield=True)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+            await self.close(f"connection lost: {error}")
 
     async def answer(self, pending: Pending) -> Answer:
         """Raises node_disconnected_exception when the link ends before an answer has begun."""
