@@ -61,7 +61,21 @@ def _lines(settings: Settings) -> Iterator[str]:
     else:
         yield f"keys: {store} will be made"
     yield _audit(settings)
-    yield from _loads(settings.backend.memory.load)
+    yield from [_relay(settings)] if settings.backend.type == "relay" else _loads(settings.backend.memory.load)
+
+
+def _relay(settings: Settings) -> str:
+    """Where requests would go, and as whom. No connection is made."""
+    # Imported late: the other commands should not wait for all codecs.
+    from gateway.backends.relay.opening import open_relay
+
+    options = settings.backend.relay
+    addresses = ", ".join(map(str, open_relay(options, settings.limits).addresses))
+    found = " and the nodes that they tell of" if options.sniff else ""
+    own = "with an API key" if options.mode == "api_key" else f"with {_certificate(options.ssl)}"
+    authorities = ", ".join(map(str, options.ssl.certificate_authorities)) or "the system's authorities"
+    trusted = "whatever certificate they show" if options.ssl.verification_mode == "none" else f"trusting {authorities}"
+    return f"relay to {addresses}{found}, {own}, {trusted}"
 
 
 def _audit(settings: Settings) -> str:

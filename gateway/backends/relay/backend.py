@@ -11,7 +11,7 @@ import trio
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription, Forwarded
 from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import Link
+from gateway.backends.relay.link import Address, Link
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.configuration.model import Settings
@@ -40,11 +40,16 @@ class RelayBackend:
         self._trust = trust
         self._bound: dict[int, _Bound] = {}
 
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Of the upstream, as far as they are known."""
+        return self._upstream.addresses
+
     async def run(self) -> None:
         await self._upstream.run()
 
     async def cluster(self) -> ClusterDescription:
-        return ClusterDescription(self._upstream.cluster_name or "", "", RELEASE, nodes=len(self._upstream.addresses))
+        return ClusterDescription(self._upstream.cluster_name or "", "", RELEASE, nodes=len(self.addresses))
 
     def metadata(self) -> ClusterMetadata:
         """Nothing: the upstream resolves names itself."""
