@@ -17,6 +17,7 @@ from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.loading import load
 from gateway.demo.documents import indices, write
 from gateway.requests import ACTIONS
+from protocol.client import ClientConnection, Connected, ResponseStarted
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException, WireError
 from protocol.exceptions import read_exception
@@ -27,7 +28,7 @@ from protocol.messages.options import IndicesOptions
 from protocol.messages.search_request import SearchRequest
 from protocol.messages.search_source import SEARCH_SOURCE
 from protocol.security import ApiKeyCredentials, Authentication, Signature, SubjectInfo
-from protocol.versions import V_8_19
+from protocol.versions import MINIMUM_COMPATIBLE, V_8_19
 from protocol.wire import Reader
 from tests.vectors import read_lines
 
@@ -35,6 +36,7 @@ LIMITS = Limits(payload=4 * 1024 * 1024)
 """A bomb is one past any limit; a small one lets the fuzzer make more of them."""
 
 PIECE = 7
+REQUESTS = 16
 DOCUMENTS = 50
 
 
@@ -77,6 +79,35 @@ def _decoded(parts: list[bytes]) -> list[Frame | Header | Ping | str]:
 def _connection(data: bytes) -> None:
     for _ in ServerConnection(offered=V_8_19, release="8.19.21", limits=LIMITS).receive_data(data):
         pass
+
+
+def _client(data: bytes) -> None:
+    """What an upstream sends, whole or in pieces, is the same answers, and fails at the same place."""
+    whole, pieces = _answers([data]), _answers([data[start : start + PIECE] for start in range(0, len(data), PIECE)])
+    if whole != pieces:
+        raise Difference(f"{whole} is not {pieces}")
+
+
+def _answers(parts: list[bytes]) -> list[tuple[Header, bytes] | str]:
+    """The answers that came whole, and the error that ended it."""
+    connection = ClientConnection(offered=V_8_19, oldest=MINIMUM_COMPATIBLE, release="8.19.21", limits=LIMITS)
+    connection.handshake()
+    answers, header, payload = list[tuple[Header, bytes] | str](), None, b""
+    try:
+        for part in parts:
+            for event in connection.receive_data(part):
+                if isinstance(event, Connected):
+                    for _ in range(REQUESTS):
+                        connection.request("a", b"", {}, V_8_19)
+                elif isinstance(event, ResponseStarted):
+                    header, payload = event.header, b""
+                elif header is not None:
+                    payload += event.data
+                    if event.last:
+                        answers.append((header, payload))
+    except WireError as error:
+        answers.append(type(error).__name__)
+    return answers
 
 
 def _messages(data: bytes) -> None:
@@ -136,6 +167,21 @@ def _conversations() -> Iterator[bytes]:
     requests = [(frame, item.header) for frame, item in zip(frames, decoded, strict=True) if item and item.header.is_request]
     for first, _ in ((frame, header) for frame, header in requests if header.is_handshake):
         yield from (first + frame for frame, header in requests if not header.is_handshake)
+
+
+def _upstream_conversations() -> Iterator[bytes]:
+    """The answer to a handshake with each of the answers that may follow, as if they were answers to this end's requests."""
+    frames = [
+        (frame, item.header) for frame in _raw_frames() for item in FrameDecoder().receive(frame) if isinstance(item, Frame)
+    ]
+    answers = [(frame, header) for frame, header in frames if not header.is_request]
+    for first in (frame for frame, header in answers if header.is_handshake):
+        others = (frame for frame, header in answers if not header.is_handshake)
+        yield from (_numbered(first, 1) + _numbered(frame, 2) + _numbered(frame, 3) for frame in others)
+
+
+def _numbered(frame: bytes, request_id: int) -> bytes:
+    return frame[:6] + request_id.to_bytes(8) + frame[14:]
 
 
 def _payloads(*actions: str) -> Iterator[bytes]:
@@ -202,6 +248,7 @@ _CREDENTIALS = (b"ApiKey " + base64.b64encode(b"id:" + b"s" * 22), b"apikey YQ==
 TARGETS: dict[str, Target] = {
     "frames": Target(_frames, _raw_frames),
     "connection": Target(_connection, _conversations),
+    "client": Target(_client, _upstream_conversations),
     "messages": Target(_messages, _payloads),
     "search_request": Target(lambda data: SearchRequest.decode(data, V_8_19), _searches),
     "search_source": Target(_read_source, _sources),
