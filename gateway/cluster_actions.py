@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from protocol.messages.cluster_state import (
     CompatibilityVersions,
     DiscoveryNodes,
 )
-from protocol.messages.common import DiscoveryNode, Empty, Request, TaskId
+from protocol.messages.common import NODE_ROLES, DiscoveryNode, Empty, Request, TaskId
 from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeResponse
 from protocol.messages.info import (
     NEVER_EXPIRES,
@@ -61,6 +62,21 @@ class ClusterActions:
             return None
         return self.answer(action, message, peer)
 
+    def asks_for_nodes(self, message: Request | None) -> bool:
+        """Whether all nodes are wanted, those too that requests are to go on to: a scroll goes back to the node that it began at."""
+        if isinstance(message, ClusterStateRequest):
+            return message.nodes_only
+        return isinstance(message, RemoteClusterNodesRequest) and not message.remote_cluster_server
+
+    def nodes_with(self, message: Request | None, behind: list[DiscoveryNode], peer: Peer) -> Message:
+        """The answer that names the nodes behind the gateway as well. They are reached over the gateway only, so they have its address;
+        and they are shown as nodes that are only masters, which a sniffing client does not connect to."""
+        own = self.nodes[peer.interface]
+        shown = [_reached_at(own, node) for node in behind]
+        if isinstance(message, ClusterStateRequest):
+            return self._state(own, [own, *shown])
+        return RemoteClusterNodesResponse(nodes=[own, *shown])
+
     def handshake(self, _: Any, peer: Peer) -> HandshakeResponse:
         return HandshakeResponse(
             version=VERSION_ID, build_hash=BUILD_HASH, node=self.nodes[peer.interface], cluster_name=self.identity.cluster_name
@@ -90,12 +106,15 @@ class ClusterActions:
                 "of the cluster state only the nodes can be asked for; metadata and routing are not offered",
             )
         node = self.nodes[peer.interface]
+        return self._state(node, [node])
+
+    def _state(self, node: DiscoveryNode, nodes: list[DiscoveryNode]) -> ClusterStateResponse:
         state = ClusterState(
             cluster_name=self.identity.cluster_name,
             version=1,
             state_uuid=self.identity.ephemeral_id,
-            nodes=DiscoveryNodes(master_node_id=node.id, nodes=[node]),
-            compatibility_versions={node.id: CompatibilityVersions(transport_version=V_8_19.id)},
+            nodes=DiscoveryNodes(master_node_id=node.id, nodes=nodes),
+            compatibility_versions={one.id: CompatibilityVersions(transport_version=V_8_19.id) for one in nodes},
         )
         return ClusterStateResponse(cluster_name=self.identity.cluster_name, state=state)
 
@@ -119,6 +138,13 @@ class ClusterActions:
         else:
             self.tasks.unban(_parent(message.task))
         return Empty()
+
+
+def _reached_at(own: DiscoveryNode, node: DiscoveryNode) -> DiscoveryNode:
+    shown = copy(node)
+    shown.host_name, shown.host_address, shown.address = own.host_name, own.host_address, own.address
+    shown.roles = [NODE_ROLES["master"]]
+    return shown
 
 
 def _parent(task: TaskId) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from gateway.authorization.roles import Role
 from gateway.configuration.model import Settings
 from gateway.peer import Peer
 from protocol.frames import Header, Status
-from protocol.messages.common import NO_TASK, TaskId
+from protocol.messages.common import NO_TASK, DiscoveryNode, TaskId
 from protocol.schema import Message
 from protocol.versions import TransportVersion
 
@@ -31,7 +31,7 @@ class ClusterDescription:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
     """``role`` was allowed the request that came with this ``header`` over the connection of ``peer``. ``raw`` is the payload as it came,
     compressed where the header says so."""
@@ -42,7 +42,7 @@ class Sender:
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A request that may run.
 
@@ -59,7 +59,7 @@ class Call:
     sender: Sender | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forwarded:
     """An answer that comes from elsewhere: its status bits say whether it is an error, and whether the payload is compressed.
 
@@ -82,6 +82,10 @@ class Backend(Protocol):
 
     def renew(self, settings: Settings) -> None:
         """Take over what of the settings holds at once, and the files that they name. Raises ConfigError; then all stays as it was."""
+
+    async def nodes(self, connection: int) -> list[DiscoveryNode]:
+        """The nodes behind the gateway that a client may name in its requests; none where the gateway is the only one. For the client's
+        connection of that number."""
 
     async def connection_closed(self, connection: int) -> None:
         """The client's connection of that number is gone."""

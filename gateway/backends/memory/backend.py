@@ -32,6 +32,7 @@ from gateway.node import (
     NodeIdentity,
 )
 from protocol.errors import ElasticsearchException
+from protocol.messages.common import DiscoveryNode
 from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest
 from protocol.messages.get import GET, GetRequest
 from protocol.messages.options import IndicesOptions
@@ -83,6 +84,10 @@ class MemoryBackend:
 
     def renew(self, settings: Settings) -> None:
         """Documents are loaded once."""
+
+    async def nodes(self, connection: int) -> list[DiscoveryNode]:  # noqa: ARG002
+        """The gateway's own is the only one."""
+        return []
 
     async def connection_closed(self, connection: int) -> None:
         """Nothing is kept of a connection."""

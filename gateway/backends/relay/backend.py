@@ -12,13 +12,14 @@ from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription, Forwarded
 from gateway.backends.relay.headers import UpstreamHeaders
 from gateway.backends.relay.link import Address, Link
+from gateway.backends.relay.sniffing import discovery_nodes
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.configuration.model import Settings
 from gateway.node import RELEASE
-from protocol.errors import ElasticsearchException
+from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Status
-from protocol.messages.common import TaskId
+from protocol.messages.common import DiscoveryNode, TaskId
 from protocol.messages.tasks import CANCEL_CHILD, CANCEL_CHILD_INTERNAL, CancelChildRequest
 
 log = structlog.get_logger("gateway.backends.relay")
@@ -67,6 +68,14 @@ class RelayBackend:
             log.info("upstream certificates renewed")
         self._trust = trust
 
+    async def nodes(self, connection: int) -> list[DiscoveryNode]:
+        """See ``gateway.backends.Backend``."""
+        link = await self._link(connection)
+        try:
+            return await discovery_nodes(link, self._headers.system(), api_key=self._upstream.api_key)
+        except WireError as error:
+            raise ElasticsearchException("transport_exception", f"[{link.address}] {error}") from None
+
     async def connection_closed(self, connection: int) -> None:
         """Its link is closed: the upstream then ends what still runs for it, as it does for a client of its own."""
         bound = self._bound.pop(connection, None)
@@ -92,7 +101,11 @@ class RelayBackend:
         return Forwarded(answer.header.status, kept, answer.header.payload_size, answer.parts(), partial(link.forget, pending))
 
     async def _link(self, connection: int) -> Link:
-        bound = self._bound.setdefault(connection, _Bound())
+        bound = self._bound.get(connection)
+        if bound is None:
+            bound = self._bound[connection] = _Bound()
+        elif bound.link is not None and not bound.link.closed and not self._is_old(bound.link):
+            return bound.link
         async with bound.lock:
             if bound.link is None or bound.link.closed or self._is_old(bound.link):
                 if bound.link is not None:

@@ -32,17 +32,23 @@ async def nodes_of(link: Link, headers: dict[str, str], *, api_key: bool) -> lis
 
     Raises ElasticsearchException and WireError.
     """
-    if api_key:
-        asked = RemoteClusterNodesRequest(remote_cluster_server=True).encode(link.version)
-        nodes = RemoteClusterNodesResponse.decode(await ask(link, REMOTE_CLUSTER_NODES, asked, headers), link.version).nodes
-    else:
-        request = ClusterStateRequest(
-            routing_table=False, nodes=True, metadata=False, blocks=False, customs=False, options=IndicesOptions()
-        )
-        payload = await ask(link, CLUSTER_STATE, request.encode(link.version), headers)
-        state = ClusterStateResponse.decode(payload, link.version).state
-        nodes = [] if state is None else state.nodes.nodes
+    nodes = await discovery_nodes(link, headers, api_key=api_key, remote_cluster_server=True)
     return [address_of(node) for node in nodes if serves(node)]
+
+
+async def discovery_nodes(
+    link: Link, headers: dict[str, str], *, api_key: bool, remote_cluster_server: bool = False
+) -> list[DiscoveryNode]:
+    """All nodes, or in API key mode those with a remote cluster port, and its address. Raises ElasticsearchException and WireError."""
+    if api_key:
+        asked = RemoteClusterNodesRequest(remote_cluster_server=remote_cluster_server).encode(link.version)
+        return RemoteClusterNodesResponse.decode(await ask(link, REMOTE_CLUSTER_NODES, asked, headers), link.version).nodes
+    request = ClusterStateRequest(
+        routing_table=False, nodes=True, metadata=False, blocks=False, customs=False, options=IndicesOptions()
+    )
+    payload = await ask(link, CLUSTER_STATE, request.encode(link.version), headers)
+    state = ClusterStateResponse.decode(payload, link.version).state
+    return [] if state is None else state.nodes.nodes
 
 
 def serves(node: DiscoveryNode) -> bool:
