@@ -131,7 +131,10 @@ class Pump:
                 if self._refused is not None:
                     await self._answer_refused(event, self._refused[1])
                     return False
-                await self._places.acquire()
+                try:
+                    self._places.acquire_nowait()
+                except trio.WouldBlock:
+                    await self._places.acquire()
                 self._running += 1
                 nursery.start_soon(self._answer, event)
         return True

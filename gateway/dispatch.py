@@ -32,12 +32,12 @@ from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from gateway.requests import (
     ACTIONS,
-    NOT_DECODED,
     KnownAction,
-    Targets,
     decode,
     decode_if_supported,
+    decode_start,
     known_action,
+    named_indices,
     parent_task,
     user_asked_about,
 )
@@ -185,9 +185,9 @@ class Dispatcher:
         )
 
     async def _execute(self, call: Call, header: Header) -> bytes | Forwarded:
-        with trio.move_on_after(self.settings.limits.request_timeout / 1e9):
-            with self.tasks.track((call.parent.node, call.parent.id), header.request_id):
-                return await self.backend.execute(call)
+        deadline = trio.current_time() + self.settings.limits.request_timeout / 1e9
+        with self.tasks.track((call.parent.node, call.parent.id), header.request_id, deadline):
+            return await self.backend.execute(call)
         raise ElasticsearchException(
             "timeout_exception", f"[{call.action}] was not answered within the gateway's request timeout"
         )
@@ -196,33 +196,46 @@ class Dispatcher:
         """For an upstream that enforces the role as well. What is certain already is refused here, as far as the request is understood."""
         header = request.header
         known = ACTIONS.get(header.action)
-        targets: Targets | None
-        message = None if known is None else decode_if_supported(known, header.action, request.payload, header.version)
-        if known is not None and known.targets is not None and message is not None:
-            targets = known.targets(message)
-            progress.asked = targets.names or ()
-        elif is_cluster_action(header.action):
-            targets = None
-        elif self.settings.backend.relay.require_decoded:
-            raise ElasticsearchException(
-                "security_exception",
-                f"the indices of [{header.action}] cannot be decoded, and [backend.relay.require_decoded] is true",
-                status=403,
-            )
-        else:
-            targets = NOT_DECODED
-        progress.stage = Stage.AUTHORIZATION
-        progress.grant = grant = (
-            authorize_cluster(role, header.action, about_user=user_asked_about(header.action, request.payload, header.version))
-            if targets is None
-            else authorize_unresolved(role, header.action, targets.names, targets.options)
-        )
+        message = None if known is None else decode_start(known, header.action, request.payload, header.version)
+        grant = self._authorize_passed_on(role, request, known, message, progress)
+        if self.cluster_actions.asks_for_nodes(message):
+            behind = await self.backend.nodes(peer.connection)
+            return self.cluster_actions.nodes_with(message, behind, peer).encode(header.version)
         answer = self.cluster_actions.answer_for_upstream(header.action, message, peer)
         if answer is not None:
             return answer.encode(header.version)
         parent = message.parent_task if message is not None else parent_task(header.action, request.payload, header.version)
         sender = Sender(header, role, peer, request.raw)
         return await self._execute(Call(header.action, header.version, request.payload, message, grant, parent, sender), header)
+
+    def _authorize_passed_on(
+        self, role: Role, request: RequestReceived, known: KnownAction | None, message: Request | None, progress: Progress
+    ) -> Grant:
+        action, version = request.header.action, request.header.version
+        names: tuple[str, ...] | None = None
+        if known is not None and known.targets is not None and message is not None:
+            names = progress.asked = named_indices(known, message)
+        elif is_cluster_action(action) or (known is not None and known.targets is None):
+            progress.stage = Stage.AUTHORIZATION
+            about_user = user_asked_about(action, request.payload, version)
+            progress.grant = authorize_cluster(role, action, about_user=about_user)
+            return progress.grant
+        elif self.settings.backend.relay.require_decoded:
+            raise _not_decoded(action)
+        progress.stage = Stage.AUTHORIZATION
+
+        def ignores_unavailable() -> bool:
+            if known is None or known.targets is None:
+                return False
+            whole = decode_if_supported(known, action, request.payload, version)
+            if whole is not None:
+                return known.targets(whole).options.ignore_unavailable
+            if self.settings.backend.relay.require_decoded:
+                raise _not_decoded(action)
+            return True  # so the upstream has to decide
+
+        progress.grant = authorize_unresolved(role, action, names, ignores_unavailable)
+        return progress.grant
 
     def _role(self, header: Header, peer: Peer, progress: Progress) -> Role:
         progress.stage = Stage.AUTHENTICATION
@@ -278,6 +291,14 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _not_decoded(action: str) -> ElasticsearchException:
+    return ElasticsearchException(
+        "security_exception",
+        f"the indices of [{action}] cannot be decoded, and [backend.relay.require_decoded] is true",
+        status=403,
+    )
 
 
 def _check_version(version: TransportVersion) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from protocol.errors import ElasticsearchException
 
@@ -21,8 +21,7 @@ class InFlightBytes:
         self.limit = limit
         self.used = 0
 
-    @contextmanager
-    def hold(self, size: int, action: str) -> Iterator[None]:
+    def hold(self, size: int, action: str) -> AbstractContextManager[None]:
         """Account for ``size`` bytes inside the block. Raises circuit_breaking_exception (429) where they do not fit."""
         wanted = self.used + size
         if wanted > self.limit:
@@ -32,11 +31,20 @@ class InFlightBytes:
                 f" which is larger than the limit of [{self.limit}/{_human(self.limit)}]",
                 details={"bytes_wanted": wanted, "bytes_limit": self.limit, "durability": "TRANSIENT"},
             )
-        self.used = wanted
-        try:
-            yield
-        finally:
-            self.used -= size
+        return _Held(self, size)
+
+
+class _Held:
+    __slots__ = ("_account", "_size")
+
+    def __init__(self, account: InFlightBytes, size: int) -> None:
+        self._account, self._size = account, size
+
+    def __enter__(self) -> None:
+        self._account.used += self._size
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._account.used -= self._size
 
 
 def _human(size: int) -> str:

@@ -21,7 +21,7 @@ from protocol.messages.info import XPACK_INFO, XPackInfoRequest
 from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest
 from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClusterRequest, ResolveIndexRequest
-from protocol.messages.search_request import SEARCH, SearchRequest
+from protocol.messages.search_request import SEARCH, SearchRequest, SearchStart
 from protocol.messages.stats import REMOTE_CLUSTER_STATS, RemoteClusterStatsRequest
 from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL, BanRequest, CancelChildRequest
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest
@@ -39,14 +39,23 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class KnownAction:
-    """``targets`` is None for a request that names no indices."""
+    """``targets`` is None for a request that names no indices. ``start``: what is read of a request that is passed on, when that is not
+    all of it; it has the same ``indices``."""
 
     message: type[Request]
     targets: Callable[[Any], Targets] | None = None
+    start: type[Request] | None = None
 
 
 def _search(request: Any) -> Targets:
     return Targets(tuple(request.indices), request.indices_options)
+
+
+def named_indices(known: KnownAction, message: Request) -> tuple[str, ...]:
+    """The index expressions of a message, or of its start."""
+    if isinstance(message, SearchStart):
+        return tuple(message.indices)
+    return () if known.targets is None else known.targets(message).names or ()
 
 
 def _indices(request: Any) -> Targets:
@@ -72,17 +81,13 @@ ACTIONS: dict[str, KnownAction] = {
     CANCEL_CHILD_INTERNAL: KnownAction(CancelChildRequest),
     BAN: KnownAction(BanRequest),
     BAN_INTERNAL: KnownAction(BanRequest),
-    SEARCH: KnownAction(SearchRequest, _search),
+    SEARCH: KnownAction(SearchRequest, _search, SearchStart),
     FIELD_CAPS: KnownAction(FieldCapsRequest, _indices),
     TERMS_ENUM: KnownAction(TermsEnumRequest, _indices),
     GET: KnownAction(GetRequest, _one_index),
     RESOLVE_INDEX: KnownAction(ResolveIndexRequest, _names),
     RESOLVE_CLUSTER: KnownAction(ResolveClusterRequest, _names),
 }
-
-
-NOT_DECODED = Targets(None, IndicesOptions())
-"""Of a request that is not understood here, but may be where it is passed on to."""
 
 
 def known_action(action: str) -> KnownAction:
@@ -113,6 +118,16 @@ def decode_if_supported(known: KnownAction, action: str, payload: bytes, version
         return None
     except WireError:
         return decode(known, action, payload, version)
+
+
+def decode_start(known: KnownAction, action: str, payload: bytes, version: TransportVersion) -> Request | None:
+    """As much of a request as says what it is about, for one that is passed on: who executes it reads the rest. Raises like ``decode``."""
+    if known.start is None:
+        return decode_if_supported(known, action, payload, version)
+    try:
+        return known.start.read(Reader(payload, version))
+    except WireError as error:
+        raise _malformed(action, error) from None
 
 
 def parent_task(action: str, payload: bytes, version: TransportVersion) -> TaskId:

@@ -7,9 +7,9 @@ all its requests end, and those that still come are refused until the ban is lif
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from math import inf
+from types import TracebackType
 
 import trio
 
@@ -22,16 +22,33 @@ ParentTask = tuple[str, int]
 """The node id and the number of a task; an empty node id means that there is none."""
 
 
-@dataclass(slots=True)
 class _Running:
-    parent: ParentTask
-    request_id: int
-    scope: trio.CancelScope
-    reason: str | None = None
+    """A block that runs as a request. No generator with contextlib: each request passes here."""
+
+    __slots__ = ("_registry", "_scope", "parent", "reason", "request_id")
+
+    def __init__(self, registry: TaskRegistry, parent: ParentTask, request_id: int, deadline: float) -> None:
+        self.parent = parent
+        self.request_id = request_id
+        self.reason: str | None = None
+        self._registry = registry
+        self._scope = trio.CancelScope(deadline=deadline)
 
     def cancel(self, reason: str) -> None:
         self.reason = reason
-        self.scope.cancel()
+        self._scope.cancel()
+
+    def __enter__(self) -> None:
+        self._registry.started(self)
+        self._scope.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self._registry.ended(self)
+        ended = self._scope.__exit__(kind, error, trace)
+        # The block may have finished just as it was cancelled; its answer is then no longer wanted either.
+        if self.reason is not None and (ended or kind is None):
+            raise _cancelled(self.reason)
+        return ended
 
 
 class TaskRegistry:
@@ -41,21 +58,17 @@ class TaskRegistry:
         self._running: dict[tuple[ParentTask, int], _Running] = {}
         self._bans: dict[ParentTask, tuple[int, str]] = {}
 
-    @contextmanager
-    def track(self, parent: ParentTask, request_id: int) -> Iterator[None]:
-        """Run the block as that request of that task. Raises task_cancelled_exception when it is cancelled."""
+    def track(self, parent: ParentTask, request_id: int, deadline: float = inf) -> AbstractContextManager[None, bool]:
+        """Run the block as that request of that task, until the ``deadline``. Raises task_cancelled_exception when it is cancelled."""
         if parent in self._bans:
             raise _cancelled(self._bans[parent][1])
-        running = _Running(parent, request_id, trio.CancelScope())
-        self._running[parent, request_id] = running
-        try:
-            with running.scope:
-                yield
-        finally:
-            self._running.pop((parent, request_id), None)
-        # The block may have finished just as it was cancelled; its answer is then no longer wanted either.
-        if running.reason is not None:
-            raise _cancelled(running.reason)
+        return _Running(self, parent, request_id, deadline)
+
+    def started(self, running: _Running) -> None:
+        self._running[running.parent, running.request_id] = running
+
+    def ended(self, running: _Running) -> None:
+        self._running.pop((running.parent, running.request_id), None)
 
     def cancel_child(self, parent: ParentTask, request_id: int, reason: str) -> bool:
         """Whether there was such a request."""

@@ -56,14 +56,14 @@ class Connected:
     release: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseStarted:
     """An answer begins, an error where ``header.status`` says so; its parts follow."""
 
     header: Header
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponsePart:
     """Some of the payload of the answer that began last; ``last`` where it ends."""
 

@@ -26,14 +26,14 @@ class HandshakeReceived:
     reply: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestStarted:
     """A request's header is there. Its credentials can be checked before the payload is awaited."""
 
     header: Header
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestReceived:
     """A whole request. ``compression`` is how it came, and how its response has to go; ``raw`` is the payload as it came."""
 

@@ -9,6 +9,7 @@ not a plain comparison: it holds from the feature's id upwards, and within the p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _PATCH_BLOCK = 1000
 
@@ -41,6 +42,12 @@ class TransportVersion:
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+@lru_cache(maxsize=64)
+def transport_version(number: int) -> TransportVersion:
+    """The same object for the same number, so that what it knows of features is found once."""
+    return TransportVersion(number)
 
 
 V_8_19 = TransportVersion(8841096)

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -80,6 +82,17 @@ class Progress:
     bytes_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """For whom a request was made, believed or not, and the fields of an event that say so."""
+
+    authentication: Authentication | None
+    user: str | None
+    realm: str | None
+    roles: Sequence[str]
+    fields: Event
+
+
 class Audit:
     """Never raises from the methods that tell of an event: what goes wrong here is logged, and takes no request down."""
 
@@ -97,6 +110,7 @@ class Audit:
         self._write = write
         self._node = node
         self._max_indices = max_indices
+        self._known: WeakKeyDictionary[Role, _About] = WeakKeyDictionary()
         self.close = close
 
     @classmethod
@@ -174,22 +188,17 @@ class Audit:
         if not names:
             return
         by_key = peer.interface == REMOTE_CLUSTER
-        authentication = claimed_authentication(header, cross_cluster=by_key) if subject is None else subject.authentication
+        about = self._about(header, progress, by_key=by_key)
         indices = progress.asked if progress.grant is None else progress.grant.names or ()
-        if authentication is None:
-            ignored = events.ignores(None, None, (), indices, header.action)
-        else:
-            user, realm = authentication.user, realm_of(authentication)
-            ignored = events.ignores(user.username, realm, user.roles, indices, header.action)
-        if ignored:
+        if events.ignores(about.user, about.realm, about.roles, indices, header.action):
             return
-        common = self._common(header, subject, authentication, progress, by_key=by_key)
+        common = self._common(header, about, progress)
         for each in names:
             main = each == name
             event = self._event(each, peer, _outcome(progress, error) if main else "success")
-            if each.startswith("run_as") and authentication is not None:
+            if each.startswith("run_as") and about.authentication is not None:
                 event |= {field: value for field, value in common.items() if not field.startswith("user.")}
-                event |= run_as_fields(authentication)
+                event |= run_as_fields(about.authentication)
             else:
                 event |= common
             if main:
@@ -199,16 +208,9 @@ class Audit:
             self._write(event)
 
     def _event(self, name: str, peer: Peer, outcome: str) -> Event:
-        category, kind = _CLASSES[name]
         event: Event = {
             "@timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "log.level": "info",
-            "message": name,
-            "event.kind": "event",
-            "event.category": category,
-            "event.type": kind,
-            "event.dataset": DATASET,
-            "event.action": name,
+            **_named(name),
             "event.outcome": outcome,
             "service.node.name": self._node,
             "source.address": f"{peer.address}:{peer.port}",
@@ -221,25 +223,23 @@ class Audit:
             event["tls.client.subject"] = peer.certificate_subject
         return event
 
-    def _common(
-        self,
-        header: Header,
-        subject: Subject | None,
-        authentication: Authentication | None,
-        progress: Progress,
-        *,
-        by_key: bool,
-    ) -> Event:
+    def _about(self, header: Header, progress: Progress, *, by_key: bool) -> _About:
+        """For whom a request was made; once for each role, which its requests have in common."""
+        role = progress.role
+        if role is None:
+            return _about(header, progress.subject, by_key=by_key)
+        known = self._known.get(role)
+        if known is None:
+            known = self._known[role] = _about(header, role.subject, by_key=by_key)
+        return known
+
+    def _common(self, header: Header, about: _About, progress: Progress) -> Event:
         headers = header.request_headers
-        event: Event = {"rcgateway.action": _short(header.action), "rcgateway.request.id": header.request_id}
-        if authentication is not None:
-            event |= user_fields(authentication)
-        if subject is not None and subject.key is not None:
-            event["rcgateway.api_key.id"] = subject.key.id
-            event["rcgateway.api_key.name"] = subject.key.name
-            event["rcgateway.api_key.owner"] = subject.key.owner
-        elif by_key and (claimed := claimed_key_id(header)) is not None:
-            event["rcgateway.api_key.id"] = claimed
+        event: Event = {
+            "rcgateway.action": _short(header.action),
+            "rcgateway.request.id": header.request_id,
+            **about.fields,
+        }
         self._put_indices(event, progress)
         for field, text in (
             ("rcgateway.request.audit_id", headers.get("_xpack_audit_request_id")),
@@ -264,6 +264,35 @@ class Audit:
                 event[field] = [_short(name) for name in names[: self._max_indices]]
                 if len(names) > self._max_indices:
                     event[f"{field}_count"] = len(names)
+
+
+def _about(header: Header, subject: Subject | None, *, by_key: bool) -> _About:
+    authentication = claimed_authentication(header, cross_cluster=by_key) if subject is None else subject.authentication
+    fields = {} if authentication is None else user_fields(authentication)
+    if subject is not None and subject.key is not None:
+        fields["rcgateway.api_key.id"] = subject.key.id
+        fields["rcgateway.api_key.name"] = subject.key.name
+        fields["rcgateway.api_key.owner"] = subject.key.owner
+    elif by_key and (claimed := claimed_key_id(header)) is not None:
+        fields["rcgateway.api_key.id"] = claimed
+    if authentication is None:
+        return _About(None, None, None, (), fields)
+    user = authentication.user
+    return _About(authentication, user.username, realm_of(authentication), user.roles, fields)
+
+
+@cache
+def _named(name: str) -> Event:
+    category, kind = _CLASSES[name]
+    return {
+        "log.level": "info",
+        "message": name,
+        "event.kind": "event",
+        "event.category": category,
+        "event.type": kind,
+        "event.dataset": DATASET,
+        "event.action": name,
+    }
 
 
 def _outcome(progress: Progress, error: ElasticsearchException | None) -> str:

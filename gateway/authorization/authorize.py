@@ -36,6 +36,9 @@ _PASSED_ON = frozenset(
 MAX_QUESTION = 10_000
 """Characters of index expressions up to which a decision is remembered."""
 
+_ELSEWHERE = ClusterMetadata()
+"""Stands for a cluster whose names are not known here."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -153,9 +156,16 @@ def authorize(
     return authorize_cluster(role, action)
 
 
-def authorize_unresolved(role: Role, action: str, names: Sequence[str] | None, options: IndicesOptions) -> Grant:
+def authorize_unresolved(
+    role: Role, action: str, names: Sequence[str] | None, ignores_unavailable: Callable[[], bool] = lambda: False
+) -> Grant:
     """An index request that another cluster resolves and authorizes by the same descriptor sets: refuses what is certain without
-    knowing the names there. ``names``: ``None`` where they are not known. Raises Denied (403)."""
+    knowing the names there. ``names``: ``None`` where they are not known. ``ignores_unavailable``: whether the request wants to be answered
+    without the names that are not allowed; asked when there are some. Raises Denied (403)."""
+    question = (action, None if names is None else tuple(names))
+    remembered: Grant | None = role.memory.get(_ELSEWHERE, question)
+    if remembered is not None:
+        return remembered
     checks = _before(role, action)
     if not is_index_action(action):
         raise denials.action_denied(role, action, checks=checks)
@@ -165,15 +175,20 @@ def authorize_unresolved(role: Role, action: str, names: Sequence[str] | None, o
     if not allowed.allowed:
         context = denials.on_indices(explicit) if explicit else ""
         raise denials.action_denied(role, action, names=names or expressions.NO_INDICES, context=context, checks=checks)
-    if role.system or options.ignore_unavailable:
+    if role.system:
         return Grant(action, checks=checks)
     per_name = tuple(role.check_index(action, Resource(name)) for name in explicit)
     denied = [name for name, check in zip(explicit, per_name, strict=True) if not check.allowed]
+    checks = (*checks, *per_name)
     if denied:
-        raise denials.action_denied(
-            role, action, names=names or (), context=denials.on_indices(denied), checks=(*checks, *per_name)
-        )
-    return Grant(action, checks=(*checks, *per_name))
+        if ignores_unavailable():
+            return Grant(action, checks=checks)
+        raise denials.action_denied(role, action, names=names or (), context=denials.on_indices(denied), checks=checks)
+    # Only what is allowed whatever else the request wants.
+    grant = Grant(action, checks=checks)
+    if sum(map(len, names or ())) <= MAX_QUESTION:
+        role.memory.put(_ELSEWHERE, question, grant, len(names or ()))
+    return grant
 
 
 def _is_explicit(name: str) -> bool:

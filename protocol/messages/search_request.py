@@ -26,12 +26,17 @@ def _is_remote(request: SearchRequest) -> bool:
     return request.local_cluster_alias is not None
 
 
-class SearchRequest(Request):
-    """A search: ``source`` is the body as REST has it, the rest the URL's parameters and what the coordinating node adds."""
+class SearchStart(Request):
+    """What a search begins with: enough for who does not search but wants to know what it is about."""
 
     search_type: Annotated[SearchType, enum_codec(SearchType, Codec(Reader.byte, Writer.byte))] = SearchType.QUERY_THEN_FETCH
     indices: list[String] = wire(default_factory=list)
     """Index expressions, without the cluster's alias; empty means all."""
+
+
+class SearchRequest(SearchStart):
+    """A search: ``source`` is the body as REST has it, the rest the URL's parameters and what the coordinating node adds."""
+
     routing: String | None = None
     preference: String | None = None
     scroll: TimeValueField | None = None

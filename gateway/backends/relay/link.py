@@ -90,7 +90,7 @@ class Answer:
         self._parts: deque[bytes] = deque()
         self._complete = False
         self._unwanted = False
-        self._news = trio.Event()
+        self._news: trio.Event | None = None
         self._failure: ElasticsearchException | None = None
 
     async def parts(self) -> AsyncIterator[bytes]:
@@ -106,6 +106,7 @@ class Answer:
                 raise self._failure
             self._news = trio.Event()
             await self._news.wait()
+            self._news = None
 
     async def whole(self) -> bytes:
         """Raises node_disconnected_exception."""
@@ -126,11 +127,15 @@ class Answer:
             self._parts.append(part)
             self._room.held += len(part)
         self._complete = last
-        self._news.set()
+        self._tell()
 
     def fail(self, error: ElasticsearchException) -> None:
         if not self._complete:
             self._failure = error
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._news is not None:
             self._news.set()
 
 

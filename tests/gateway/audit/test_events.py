@@ -321,14 +321,14 @@ async def test_a_header_that_is_refused_before_its_payload_is_there_has_one_even
     with pytest.raises(ElasticsearchException, match="unable to find apikey with id nobody"):
         gateway.dispatcher.check_header(header, peer)
     assert gateway.take() == []
-    gateway.dispatcher.connection_closed(peer)
+    await gateway.dispatcher.connection_closed(peer)
     event = only(gateway)
     assert (event["event.action"], event["rcgateway.api_key.id"], event["user.name"]) == (
         "authentication_failed",
         "nobody",
         "alice",
     )
-    gateway.dispatcher.connection_closed(peer)
+    await gateway.dispatcher.connection_closed(peer)
     assert gateway.take() == []
 
 

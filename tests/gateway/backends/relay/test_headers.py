@@ -19,7 +19,6 @@ from gateway.authorization.subject_roles import build_role
 from gateway.backends.relay.headers import MAX_KEPT, UpstreamHeaders
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header, Status
-from protocol.messages.options import IndicesOptions
 from protocol.messages.search_request import SEARCH
 from protocol.messages.stats import REMOTE_CLUSTER_STATS
 from protocol.security import (
@@ -370,7 +369,7 @@ def test_what_is_made_of_parts_or_proxied_carries_the_whole_sets(action: str, cr
 def test_a_proxied_cluster_action_is_nobodys() -> None:
     role = build_role(keyed({"u": {"cluster": ["monitor_stats"], "indices": [entry("*", privileges=["all"])]}}), Roles())
     with pytest.raises(ElasticsearchException, match="is unauthorized for user"):
-        authorize_unresolved(role, f"internal:transport/proxy/{REMOTE_CLUSTER_STATS}", None, IndicesOptions())
+        authorize_unresolved(role, f"internal:transport/proxy/{REMOTE_CLUSTER_STATS}", None)
 
 
 def test_no_right_to_an_internal_user() -> None:
