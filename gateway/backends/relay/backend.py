@@ -98,7 +98,7 @@ class RelayBackend:
                 await self._cancel(link, call.parent, pending.request_id)
             raise
         kept = {name: values for name, values in answer.header.response_headers.items() if name in PASSED_BACK}
-        return Forwarded(answer.header.status, kept, answer.header.payload_size, answer.parts(), partial(link.forget, pending))
+        return Forwarded(answer.header.status, kept, answer.header.payload_size, answer, partial(link.forget, pending))
 
     async def _link(self, connection: int) -> Link:
         bound = self._bound.get(connection)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -82,7 +82,7 @@ class Room:
 
 
 class Answer:
-    """An answer whose header has come. ``parts`` gives its payload while it comes; whoever does not take all of it must ``discard``."""
+    """An answer whose header has come. It gives the parts of its payload while they come; whoever does not take all must ``discard`` it."""
 
     def __init__(self, header: Header, room: Room) -> None:
         self.header = header
@@ -93,24 +93,27 @@ class Answer:
         self._news: trio.Event | None = None
         self._failure: ElasticsearchException | None = None
 
-    async def parts(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
         """Raises node_disconnected_exception where the link ends before the answer does."""
-        while True:
-            while self._parts:
-                part = self._parts.popleft()
-                self._room.take(len(part))
-                yield part
+        # No generator: one that is left before its end is closed by trio, which takes longer than all else about a small answer.
+        while not self._parts:
             if self._complete:
-                return
+                raise StopAsyncIteration
             if self._failure is not None:
                 raise self._failure
             self._news = trio.Event()
             await self._news.wait()
             self._news = None
+        part = self._parts.popleft()
+        self._room.take(len(part))
+        return part
 
     async def whole(self) -> bytes:
         """Raises node_disconnected_exception."""
-        return b"".join([part async for part in self.parts()])
+        return b"".join([part async for part in self])
 
     def discard(self) -> None:
         """What still comes is thrown away."""
@@ -255,7 +258,7 @@ class Link:
                 if waiting is not None and waiting.answer is not None:
                     await waiting.answer.put(data, last=last)
                     if last:
-                        del self._waiting[request_id]
+                        self._waiting.pop(request_id, None)  # it may have been given up meanwhile
 
     async def close(self, reason: str | None = None) -> None:
         """``reason``: for the log."""
