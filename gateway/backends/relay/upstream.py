@@ -167,6 +167,9 @@ class Upstream:
         self._links.add(link)
         try:
             await link.run()
+        except Exception:
+            # A bug that one link meets ends that one.
+            log.exception("upstream link failed", address=str(link.address))
         finally:
             self._links.discard(link)
 
