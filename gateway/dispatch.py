@@ -27,7 +27,7 @@ from gateway.authorization.subject_roles import build_role
 from gateway.backends import Backend, Call, Forwarded, Sender
 from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
-from gateway.limits import InFlightBytes
+from gateway.limits import SMALL_BYTES, STREAMED_BYTES, InFlightBytes
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from gateway.requests import (
@@ -153,6 +153,8 @@ class Dispatcher:
         try:
             with self.in_flight.hold(len(request.payload), request.header.action):
                 answer = await self._answer(request, peer, progress)
+            if isinstance(answer, Forwarded) and answer.size > SMALL_BYTES:
+                self._hold(answer, request.header.action)
             progress.answered = True
             progress.bytes_out = answer.size if isinstance(answer, Forwarded) else len(answer)
             return answer
@@ -165,6 +167,13 @@ class Dispatcher:
             raise failure from error
         finally:
             self._audit(request, peer, progress, failure, time.perf_counter_ns() - began)
+
+    def _hold(self, answer: Forwarded, action: str) -> None:
+        """What waits here of an answer that is passed on counts until that is over. Raises circuit_breaking_exception (429)."""
+        with ExitStack() as held:
+            held.callback(answer.discard)
+            held.enter_context(self.in_flight.hold(min(answer.size, STREAMED_BYTES), action))
+            answer.discard = held.pop_all().close
 
     async def _answer(self, request: RequestReceived, peer: Peer, progress: Progress) -> bytes | Forwarded:
         header = request.header

@@ -13,6 +13,11 @@ FRAME_SECONDS = 60.0
 SEND_SECONDS = 60.0
 """How long the other side may take no bytes while an answer waits for it."""
 
+STREAMED_BYTES = 512 * 1024
+"""Of an answer that is passed on while it comes, so much waits for the client at most."""
+SMALL_BYTES = 64 * 1024
+"""An answer up to this size is not counted among what is in flight."""
+
 
 class InFlightBytes:
     """Counts the bytes of requests in flight; past the limit a request is refused as Elasticsearch's breaker does."""

@@ -14,6 +14,7 @@ from typing import Self
 import structlog
 import trio
 
+from gateway.limits import STREAMED_BYTES
 from gateway.node import RELEASE
 from gateway.outlet import Outlet
 from gateway.sockets import set_keep_alive
@@ -26,7 +27,7 @@ from protocol.versions import MINIMUM_COMPATIBLE, V_8_19, TransportVersion
 log = structlog.get_logger("gateway.backends.relay")
 
 RECEIVE_BYTES = 64 * 1024
-MAX_PARTS = 8
+MAX_PARTS = STREAMED_BYTES // RECEIVE_BYTES
 """Parts of one answer, of RECEIVE_BYTES at most, that wait for a client to take them."""
 MAX_HELD = 2 * MAX_PARTS * RECEIVE_BYTES
 """Bytes of all answers of a link that wait; above it each answer may have one part. A client may make a thousand requests at once."""
@@ -273,6 +274,12 @@ class Link:
         """Send a request; ``answer`` waits for what becomes of it. Raises node_disconnected_exception."""
         if self.closed:
             raise self._disconnected(action)
+        if version > self.version:
+            # Its payload would have to be written anew, which only who understands all of it could do.
+            raise ElasticsearchException(
+                "illegal_state_exception",
+                f"[{self.address}][{action}] a request of transport version [{version}] cannot be passed on to a node of [{self.version}]",
+            )
         try:
             request_id, frame = self._machine.request(action, payload, headers, version, compressed=compressed)
         except WireError as error:
@@ -283,8 +290,8 @@ class Link:
             # A client that goes away does not stop a frame halfway, which would end the link for all others.
             await self._outlet.send(frame, shield=True)
         except trio.Cancelled:
-            # Before its turn, of which the shield keeps this out.
-            del self._waiting[request_id]
+            # Before its turn, of which the shield keeps this out. The link may have ended meanwhile.
+            self._waiting.pop(request_id, None)
             self._machine.withdraw(request_id)
             raise
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
