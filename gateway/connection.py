@@ -91,10 +91,13 @@ class Pump:
     async def _read(self, nursery: trio.Nursery) -> None:
         frame_deadline = inf
         while True:
-            with trio.CancelScope(deadline=frame_deadline) as scope:
+            if frame_deadline == inf:
                 data = await self.stream.receive_some(RECEIVE_BYTES)
-            if scope.cancelled_caught:
-                raise WireError(f"the {'message' if self._greeted else 'handshake'} was not complete in time")
+            else:
+                with trio.CancelScope(deadline=frame_deadline) as scope:
+                    data = await self.stream.receive_some(RECEIVE_BYTES)
+                if scope.cancelled_caught:
+                    raise WireError(f"the {'message' if self._greeted else 'handshake'} was not complete in time")
             if not data:
                 if self.machine.mid_message:
                     raise WireError("the connection ended within a message")

@@ -35,6 +35,8 @@ class TlsStream(trio.abc.Stream):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
         self._unsent = b""
         self._ended = False
+        self._emptied = False
+        """Whether the last receive took all that the socket had: then there is nothing before it has been waited for."""
 
     def getpeercert(self, *, binary_form: bool) -> Any:
         """See ``ssl.SSLSocket.getpeercert``."""
@@ -118,7 +120,9 @@ class TlsStream(trio.abc.Stream):
 
     async def _receive(self) -> bool:
         """Some bytes from the socket to the TLS machine; whether it had to be waited for them."""
-        waited = False
+        waited = self._emptied
+        if waited and self._socket.fileno() >= 0:
+            await trio.lowlevel.wait_readable(self._socket)
         while True:
             try:
                 size = self._socket.recv_into(_encrypted)
@@ -128,6 +132,7 @@ class TlsStream(trio.abc.Stream):
                 await trio.lowlevel.wait_readable(self._socket)
             except OSError as error:
                 raise _broken(self._socket, error) from error
+        self._emptied = 0 < size < SCRATCH_BYTES
         if size:
             self._incoming.write(_encrypted[:size])
         else:

@@ -6,11 +6,12 @@ the authentication where that is asked for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
@@ -209,7 +210,7 @@ class Audit:
 
     def _event(self, name: str, peer: Peer, outcome: str) -> Event:
         event: Event = {
-            "@timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "@timestamp": _timestamp(time.time_ns() // 1_000_000),
             **_named(name),
             "event.outcome": outcome,
             "service.node.name": self._node,
@@ -279,6 +280,15 @@ def _about(header: Header, subject: Subject | None, *, by_key: bool) -> _About:
         return _About(None, None, None, (), fields)
     user = authentication.user
     return _About(authentication, user.username, realm_of(authentication), user.roles, fields)
+
+
+def _timestamp(milliseconds: int) -> str:
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @cache

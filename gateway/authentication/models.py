@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from gateway.authentication.api_key import ApiKey
@@ -52,6 +53,10 @@ ALLOWED_HEADERS = frozenset(
 
 A signature is here as in 9.5.3. An 8.19 node refuses it, but no local cluster sends it where the connection speaks 8.19's transport
 version; who sends it wants it verified."""
+
+
+MAX_CREDENTIALS = 1024
+"""Headers whose text is remembered taken apart: a local cluster has one for each connection that it has configured."""
 
 
 class SecurityModel(Protocol):
@@ -161,7 +166,7 @@ def _credentials(header: Header) -> ApiKeyCredentials:
     if text is None:
         raise _missing(CREDENTIALS_HEADER)
     try:
-        return ApiKeyCredentials.decode(text)
+        return _decoded(text)
     except WireError as error:
         # Elasticsearch trips over its own null where the scheme is another one, and that is what it tells.
         other_scheme = not text.lower().startswith("apikey ")
@@ -170,6 +175,12 @@ def _credentials(header: Header) -> ApiKeyCredentials:
             f"cross cluster access header [{CREDENTIALS_HEADER}] value must be a valid API key credential",
             ElasticsearchException("null_pointer_exception", None) if other_scheme else _illegal(str(error)),
         ) from None
+
+
+@lru_cache(maxsize=MAX_CREDENTIALS)
+def _decoded(text: str) -> ApiKeyCredentials:
+    """Only what the text says: whether that is a key, and which secret it has, is asked with each request. Raises WireError."""
+    return ApiKeyCredentials.decode(text)
 
 
 def _subject_info(header: Header) -> SubjectInfo:
