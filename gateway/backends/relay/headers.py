@@ -7,7 +7,6 @@ Authentication of API key type, which holds two sets. What neither can carry is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -98,13 +97,20 @@ class UpstreamHeaders:
         return self._of_key(role, action) if self._credentials is not None else self._of_certificate(role, action)
 
     def _of_key(self, role: Role, action: str) -> dict[str, str]:
-        sets = [{"gateway": one} for one in _sets(role, action, _travelling, _travelling_to)]
+        if is_cluster_action(action) and action != HAS_PRIVILEGES_ACTION:
+            sets = [_travelling_to(one, role, action) for one in role.sets]
+        else:
+            # A question about privileges is answered from all that the sets hold.
+            _check_templates(role, action)
+            sets = [_travelling(one) for one in role.sets]
         if not sets:
             raise _not_enforceable(role, action, "it has no role descriptors")
-        return self._keyed(_in_key_mode(role), [json.dumps(one).encode() for one in sets])
+        return self._keyed(_in_key_mode(role), [json.dumps({"gateway": one}).encode() for one in sets])
 
     def _of_certificate(self, role: Role, action: str) -> dict[str, str]:
-        sets = _sets(role, action, _whole, _one_action)
+        if not is_cluster_action(action):
+            _check_templates(role, action)
+        sets = [_whole(one) for one in role.sets]
         if not 0 < len(sets) <= 2:
             raise _not_enforceable(role, action, f"it is bound by [{len(sets)}] sets of role descriptors, and two can be sent")
         own, limit = json.dumps(sets[0]).encode(), json.dumps(sets[-1]).encode()
@@ -132,34 +138,18 @@ class UpstreamHeaders:
         }
 
 
-def _sets(
-    role: Role,
-    action: str,
-    whole: Callable[[DescriptorSet], Privileges],
-    one_action: Callable[[DescriptorSet, str], Privileges | None],
-) -> list[Privileges]:
-    """The role's sets as the upstream is told of them. Raises a security_exception (403)."""
-    if is_cluster_action(action) and action != HAS_PRIVILEGES_ACTION:
-        if set(action) & set("*?\\"):
-            raise _not_enforceable(role, action, "the name of the action would be taken for a pattern")
-        # Decided here, by the action alone; what the upstream is told allows it and little else. A question about privileges is another
-        # matter: its answer is made of all that the sets hold.
-        told = [one_action(one, action) for one in role.sets]
-        if any(one is None for one in told):
-            listed = ", ".join(SUPPORTED_REMOTE_CLUSTER_PRIVILEGES)
-            raise _not_enforceable(role, action, f"none of the cluster privileges [{listed}], which alone can be sent, allows it")
-        return [one for one in told if one is not None]
+def _check_templates(role: Role, action: str) -> None:
+    """Raises a security_exception (403) where a document query is one: the upstream would fill it with facts about the gateway's own key,
+    or without the user's roles."""
     for one in role.sets:
         for group in one.groups:
             if group.shows.template:
-                # The upstream would fill it with facts about the gateway's own key or user.
                 names = ",".join(group.source.names)
                 raise _not_enforceable(
                     role,
                     action,
                     f"the document query of role descriptor [{group.descriptor}] for indices [{names}] is a template",
                 )
-    return [whole(one) for one in role.sets]
 
 
 def _in_key_mode(role: Role) -> Authentication:
@@ -216,11 +206,13 @@ def _travelling(one: DescriptorSet) -> Privileges:
     return {"cluster": list(dict.fromkeys(cluster)), "indices": indices}
 
 
-def _travelling_to(one: DescriptorSet, action: str) -> Privileges | None:
-    """A set that allows the cluster action, by those of the privileges that can be sent."""
+def _travelling_to(one: DescriptorSet, role: Role, action: str) -> Privileges:
+    """What a set that allows a cluster action becomes for that action: decided is it here, by the action alone, and of the privileges that
+    allow it only some can be sent."""
     names = [name for name in SUPPORTED_REMOTE_CLUSTER_PRIVILEGES if cluster_privilege(name).allows(action)]
     if not names or one.cluster_rule(action) is None:
-        return None
+        listed = ", ".join(SUPPORTED_REMOTE_CLUSTER_PRIVILEGES)
+        raise _not_enforceable(role, action, f"none of the cluster privileges [{listed}], which alone can be sent, allows it")
     return {"cluster": names, "indices": []}
 
 
@@ -231,10 +223,6 @@ def _whole(one: DescriptorSet) -> Privileges:
         for number, each in enumerate(one.descriptors)
     }
     return named or {"nothing": {"cluster": [], "indices": []}}
-
-
-def _one_action(one: DescriptorSet, action: str) -> Privileges:
-    return {"gateway": {"cluster": [] if one.cluster_rule(action) is None else [action]}}
 
 
 def _not_enforceable(role: Role, action: str, reason: str) -> ElasticsearchException:
