@@ -173,7 +173,8 @@ def authorize_unresolved(
     checks = (*checks, allowed)
     explicit = [name for name in names or () if _is_explicit(name)]
     if not allowed.allowed:
-        context = denials.on_indices(explicit) if explicit else ""
+        # Names that are left out when they are not allowed are not told of either.
+        context = denials.on_indices(explicit) if explicit and not ignores_unavailable() else ""
         raise denials.action_denied(role, action, names=names or expressions.NO_INDICES, context=context, checks=checks)
     if role.system:
         return Grant(action, checks=checks)
