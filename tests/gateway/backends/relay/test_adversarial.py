@@ -10,9 +10,10 @@ import trio
 import trio.testing
 
 from gateway.backends.relay.link import MAX_HELD, MAX_PARTS, RECEIVE_BYTES
+from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
-from protocol.frames import PING, Status, encode_frame
+from protocol.frames import PING, Header, Status, encode_frame
 from protocol.messages.search_request import SEARCH
 from protocol.versions import HANDSHAKE_8, V_8_19, TransportVersion
 from tests.gateway.backends.relay.played import LONG, Played, PlayedConnection, ask, call, echo, node, relay, whole
@@ -229,3 +230,30 @@ async def test_an_answer_that_is_given_up_at_its_last_part_ends_nothing(monkeypa
         given_up.discard()
         assert await ask(backend) == b"re:question"
         assert len([each for each in played.connections if each.requests]) == 1
+
+
+async def test_of_an_answers_headers_the_client_sees_warnings_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real node sends its own security context along, the gateway's key and all sets included, among the request headers of answers."""
+    context = {"_xpack_security_authentication": "secret", "_xpack_security_parent_action_authz": "a", "X-Opaque-Id": "o"}
+    back = {"Warning": ["299 - careful"], "WWW-Authenticate": ["ApiKey"], "_internal": ["secret"]}
+
+    async def tell(connection: PlayedConnection, request: RequestReceived) -> None:
+        frame = encode_frame(
+            request_id=request.header.request_id,
+            status=Status.RESPONSE,
+            version=V_8_19,
+            payload=b"x",
+            request_headers=context,
+            response_headers=back,
+        )
+        await connection.stream.send_all(frame)
+
+    async with relay(Played(tell), monkeypatch) as backend:
+        passed = await backend.execute(call())
+        assert passed.headers == {"Warning": ["299 - careful"]}
+        asked = Header(5, Status(0), V_8_19, 100, SEARCH, {})
+        machine = ServerConnection(offered=V_8_19, release="8.19.21")
+        head = machine.forwarded_head(asked, passed.status, passed.headers, passed.size)
+        assert b"careful" in head
+        assert not any(word in head for word in (b"secret", b"_xpack", b"Opaque", b"WWW"))
+        assert await whole(passed) == b"x"
