@@ -18,6 +18,7 @@ from gateway.configuration.model import RelaySsl, Settings, SslSettings
 REMOTE_CLUSTER_PREFIX = "xpack.security.remote_cluster_server.ssl"
 TRANSPORT_PREFIX = "xpack.security.transport.ssl"
 SIGNING_PREFIX = "cluster.remote.signing"
+RELAY_PREFIX = "backend.relay.ssl"
 
 # The names of Java (and IANA) to those of OpenSSL: the suites of TLS 1.2 that Elasticsearch offers by default.
 _TLS12_SUITES = {
@@ -116,7 +117,8 @@ def peer_certificate(stream: HasPeerCertificate) -> PeerCertificate | None:
 
 
 def expired_certificates(settings: Settings, now: datetime | None = None) -> list[str]:
-    """One sentence for each certificate in use whose time is over or not yet come: it is served, but clients will refuse it."""
+    """One sentence for each certificate in use whose time is over or not yet come: it is shown, but the other side
+    will refuse it."""
     now = now or datetime.now(UTC)
     sentences: list[str] = []
     for prefix, options, used in (
@@ -126,6 +128,7 @@ def expired_certificates(settings: Settings, now: datetime | None = None) -> lis
             settings.remote_cluster_server.enabled and settings.remote_cluster_ssl.enabled,
         ),
         (TRANSPORT_PREFIX, settings.transport_ssl, settings.transport_ssl.enabled),
+        (RELAY_PREFIX, settings.backend.relay.ssl, settings.backend.type == "relay"),
     ):
         if not used or options.certificate is None:
             continue

@@ -163,14 +163,14 @@ def test_nothing_is_the_defaults(tmp_path: Path, text: str) -> None:
             ],
         ),
         (
-            "backend.type: relay\n",
-            ["gateway.yml:1: setting [backend.type]: [relay] is not available yet; allowed are [memory]"],
+            "backend.type: http\n",
+            ["gateway.yml:1: setting [backend.type]: [http] is not available yet; allowed are [memory, relay]"],
         ),
         (
             "backend.type: disk\n",
             [
-                "gateway.yml:1: setting [backend.type]: [disk] is not a backend; allowed are [memory] "
-                "([http, relay, socket] are not available yet)"
+                "gateway.yml:1: setting [backend.type]: [disk] is not a backend; allowed are [memory, relay] "
+                "([http, socket] are not available yet)"
             ],
         ),
         (

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from gateway.backends.relay.opening import open_relay
 from gateway.backends.relay.trust import Trust
 from gateway.config import ConfigError, load
 from gateway.reload import stamps
+from gateway.tls import expired_certificates
 
 KEY = base64.b64encode(b"id:" + b"s" * 22).decode()
 OTHER_KEY = base64.b64encode(b"id:" + b"t" * 22).decode()
@@ -194,3 +196,13 @@ def test_files_of_the_upstream_are_watched_for_the_relay_only(folder: Path, writ
     assert {"client.crt", "client.key", "key.txt", "ca.crt"} <= watched
     path.write_text(path.read_text().replace('"relay"', '"memory"'))
     assert "key.txt" not in {each.name for each in stamps(load(path, {}))}
+
+
+def test_a_certificate_of_the_gateway_whose_time_is_over_is_told(write: Write) -> None:
+    """The upstream would refuse it."""
+    files = {"ssl__certificate": "client.crt", "ssl__key": "client.key"}
+    settings = load(write(mode="certificate", **files), {})
+    later = datetime.now(UTC) + timedelta(days=36_500)
+    sentences = [sentence for sentence in expired_certificates(settings, later) if "[backend.relay.ssl.certificate]" in sentence]
+    assert len(sentences) == 1
+    assert not expired_certificates(settings)
