@@ -40,6 +40,8 @@ SNIFF_SECONDS = 60.0
 """Between two looks at the nodes, when no link fails."""
 SNIFF_PAUSE_SECONDS = 1.0
 """The least between two looks."""
+AT_ONCE = 16
+"""Attempts at one address at the same time, when many clients come at once."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Upstream:
     _wanted: trio.Event = field(default_factory=trio.Event)
     _failures: trio.Event = field(default_factory=trio.Event)
     _last_opened: float = -inf
+    _waiting: int = 0
 
     def __post_init__(self) -> None:
         self._targets = Targets(self.seeds)
@@ -97,6 +100,13 @@ class Upstream:
 
     async def take(self) -> Link:
         """A link for one client, for as long as it wants it. Raises node_not_connected_exception where none can be had in time."""
+        self._waiting += 1
+        try:
+            return await self._take()
+        finally:
+            self._waiting -= 1
+
+    async def _take(self) -> Link:
         began = hope = trio.current_time()
         while True:
             link = next(self._usable(), None)
@@ -130,8 +140,8 @@ class Upstream:
                 self._ready.remove(link)
                 await link.close("it is old, or settings have changed")
             now = trio.current_time()
-            missing = self.ready - sum(1 for _ in self._usable()) - self._targets.promising(now)
-            target = self._targets.next(now, self.ready) if missing > 0 else None
+            missing = self.ready + self._waiting - sum(1 for _ in self._usable()) - self._targets.promising(now)
+            target = self._targets.next(now, max(self.ready, AT_ONCE)) if missing > 0 else None
             if target is not None:
                 nursery.start_soon(self._try, nursery, target, target.begin(now))
                 continue

@@ -336,3 +336,25 @@ async def test_an_old_ready_link_is_replaced_before_a_client_gets_it(
         for _ in range(5):
             await ask(backend)
         assert collections.Counter(bool(each.requests) for each in played.connections)[True] == 1
+
+
+async def test_many_clients_that_come_at_once_are_served_together(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that takes half a second for each connection, as over a long way."""
+    played = Played()
+    connect = played.connect
+
+    async def slowly(nursery: trio.Nursery) -> trio.abc.Stream:
+        await trio.sleep(0.5)
+        return await connect(nursery)
+
+    monkeypatch.setattr(played, "connect", slowly)
+    async with relay(played, monkeypatch, ready=1, deadline=LONG) as backend:
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number in range(64):
+                nursery.start_soon(ask, backend, b"q", number)
+        assert trio.current_time() - began < 4
+        await settle()
+        assert len(played.connections) <= 64 + 16
