@@ -59,6 +59,8 @@ class Connection:
         return True
 
     def _answer(self, frame: bytes) -> bytes | bytearray:
+        if len(frame) == PREFIX_BYTES:
+            return frame  # a ping
         wanted = ANSWER_BYTES.search(frame)
         if wanted is None:
             return self._shake_hands(frame)
