@@ -99,7 +99,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only cases with this in their name")
     parser.add_argument("--json", type=Path, help="a file for all figures")
     options = parser.parse_args(arguments)
-    for name, whole, quick in (("rounds", 4, 2), ("seconds", 1.5, 0.4), ("idle", 5000, 200)):
+    for name, whole, quick in (("rounds", 3, 2), ("seconds", 1.0, 0.4), ("idle", 2000, 200)):
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else whole)
     return options
