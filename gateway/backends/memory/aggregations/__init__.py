@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.backends.memory.aggregations import reducing_buckets  # noqa: F401 - registers what it merges
+from gateway.backends.memory.aggregations import reducing_buckets, reducing_unusual  # noqa: F401 - register what they merge
 from gateway.backends.memory.aggregations.pipelines import check_pipelines, run_pipelines
 from gateway.backends.memory.aggregations.reducing import Reduction
 from gateway.backends.memory.aggregations.registry import SUPPORTED, build, needs_scores

@@ -66,7 +66,7 @@ class Reduction:
         return reducer(self, mapped)
 
 
-_UNMAPPED = (terms.UnmappedTerms,)
+_UNMAPPED = (terms.UnmappedTerms, terms.UnmappedSignificantTerms, terms.UnmappedRareTerms)
 
 Reducer = Callable[[Reduction, Any], InternalAggregation]
 _REDUCERS: dict[type[InternalAggregation], Reducer] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.authorization.index_access import IndexAccess
-from gateway.backends.memory.aggregations import aggregate, bucketing, reduce, terms
+from gateway.backends.memory.aggregations import aggregate, bucketing, pairs, reduce
 from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.aggregations.value_formats import show_decimal
 from gateway.backends.memory.index import Index
@@ -68,7 +68,7 @@ def _run(
 @pytest.mark.parametrize("dense", [1 << 22, 1])
 def test_buckets_below_buckets_as_counted_by_hand(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucketing, "DENSE", dense)
-    monkeypatch.setattr(terms, "DENSE", dense)
+    monkeypatch.setattr(pairs, "DENSE", dense)
     people = _people(300)
     aggs = {
         "team": {
