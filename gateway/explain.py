@@ -172,7 +172,7 @@ def explain(role: Role, action: str, names: Sequence[str], options: IndicesOptio
     try:
         grant = authorize(role, action, requested, options, metadata)
     except ElasticsearchException as error:
-        checks = error.checks if isinstance(error, Denied) else ()
+        checks = tuple(error.checks) if isinstance(error, Denied) else ()
         return Explanation(action, role.subject, requested, error, checks=checks)
     return Explanation(
         action,
@@ -180,7 +180,7 @@ def explain(role: Role, action: str, names: Sequence[str], options: IndicesOptio
         requested,
         names=grant.names,
         indices=None if grant.indices is None else tuple(sorted(grant.indices)),
-        checks=grant.checks,
+        checks=tuple(grant.checks),
         granting=_granting(role, action, grant.names or (), metadata),
         access=grant.access,
     )

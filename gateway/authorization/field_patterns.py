@@ -6,11 +6,13 @@ Source: ``FieldPermissions`` of x-pack core 8.19. Patterns are those of ``Automa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.patterns import compile_pattern, parse_expression
+from gateway.authorization.name_index import of_wildcards
+from gateway.authorization.patterns import parse_expression, split_wildcard
 from gateway.lucene import languages, regexp
 from gateway.lucene.automaton import Automaton, is_subset
 from gateway.lucene.languages import Language, TooComplexError, Work
@@ -97,19 +99,24 @@ def _is_special(pattern: str) -> bool:
 _MAX_MATCHING: Final = 100_000
 """Steps of the expressions of one matcher. A role may need as many matchers as it covers indices, each in its own way."""
 _MAX_PROVING: Final = 10_000
+_MAX_MATCHERS: Final = 256
+"""To keep. They hold what was made of the patterns."""
+_MAX_NAME: Final = 100_000
+"""Steps that the wildcards of one matcher may take for one name: only a name of megabytes needs so many."""
 
 
 class FieldMatcher:
     """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
-    __slots__ = ("_rules", "rules")
+    __slots__ = ("_rules", "_work", "rules")
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
         self.rules = tuple(rules)
-        work = Work(_MAX_MATCHING)
+        self._work = Work(_MAX_MATCHING)
         try:
             self._rules = tuple(
-                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in self.rules
+                (None if rule.grant is None else _Names(rule.grant, self._work), _Names(rule.exclude, self._work))
+                for rule in self.rules
             )
         except ValueError as error:
             raise _uncomputable(error) from error
@@ -125,16 +132,25 @@ class FieldMatcher:
         except TooComplexError as error:
             raise _uncomputable(error) from error
 
-    def shows_everything(self) -> bool:
+    def shows_everything(self, work: Work) -> bool:
         """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, which is no
-        harm: what ``allows`` says is right in any case."""
-        if not all(map(self.allows, _PROBES)):
-            return False
-        work = Work(_MAX_PROVING)
+        harm: what ``allows`` says is right in any case. What it takes is spent of ``work``. Raises TooComplexError when none is left."""
+        before = self._work.spent
+        proving = Work(_MAX_PROVING)
         try:
-            return is_subset(languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), work), work)
+            return all(map(self.allows, _PROBES)) and is_subset(
+                languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), proving), proving
+            )
         except TooComplexError:
             return False
+        finally:
+            work.spend(1 + len(self.rules) + proving.spent + self._work.spent - before)
+
+
+@lru_cache(_MAX_MATCHERS)
+def field_matcher(rules: frozenset[FieldSecurity]) -> FieldMatcher:
+    """The same as before for rules that were there before."""
+    return FieldMatcher(rules)
 
 
 _PROBES: Final = ("", "a", "\U0010ffff")
@@ -142,23 +158,25 @@ _PROBES: Final = ("", "a", "\U0010ffff")
 
 
 class _Names:
-    """Whether a name matches any of some patterns: words by look-up, regular expressions all at once."""
+    """Whether a name matches any of some patterns: words by look-up, regular expressions all at once, and many wildcards as well."""
 
-    __slots__ = ("_expressions", "_wildcards", "_words")
+    __slots__ = ("_expressions", "_wildcards", "_words", "_work")
 
     def __init__(self, patterns: tuple[str, ...], work: Work) -> None:
         patterns = taken(patterns)
         expressions = [pattern for pattern in patterns if pattern.startswith("/")]
         special = [pattern for pattern in patterns if _is_special(pattern) and not pattern.startswith("/")]
         self._words = frozenset(patterns).difference(expressions, special, ("",))
-        self._wildcards: tuple[Callable[[str], bool], ...] = tuple(map(compile_pattern, special))
+        self._wildcards = of_wildcards({pattern: split_wildcard(pattern) for pattern in special})
+        self._work = Work(_MAX_NAME)
         self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None
 
     def match(self, name: str) -> bool:
-        return (
-            name in self._words
-            or any(matches(name) for matches in self._wildcards)
-            or (self._expressions is not None and self._expressions.matches(name))
+        if name in self._words:
+            return True
+        self._work.refill()
+        return any(matches(name, self._work) for matches in self._wildcards) or (
+            self._expressions is not None and self._expressions.matches(name)
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
 from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.document_queries import DocumentQuery, Query
-from gateway.authorization.field_patterns import FieldMatcher
+from gateway.authorization.field_patterns import field_matcher
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 
 MAX_REMEMBERED_FIELDS: Final = 10_000
@@ -25,7 +26,7 @@ class FieldAccess:
 
     def __init__(self, rules: tuple[frozenset[FieldSecurity], ...]) -> None:
         self.rules = rules
-        self._matchers = tuple(FieldMatcher(one) for one in rules)
+        self._matchers = tuple(field_matcher(one) for one in rules)
         self._remembered: dict[str, bool] = {}
 
     def allows(self, name: str) -> bool:
@@ -106,16 +107,38 @@ class AccessRules:
 UNRESTRICTED: Final = AccessRules()
 
 
-@lru_cache(MAX_COMBINED)
-def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
-    """What all of some descriptor sets show, each by its rules."""
+def joined(rules: Sequence[AccessRules]) -> AccessRules:
+    """``|`` of one or more."""
+    if len(rules) == 1:
+        return rules[0]
+    queries = [one.queries for one in rules if one.queries is not None]
+    fields = [one.fields for one in rules if one.fields is not None]
+    return AccessRules(
+        frozenset[DocumentQuery]().union(*queries) if len(queries) == len(rules) else None,
+        frozenset[FieldSecurity]().union(*fields) if len(fields) == len(rules) else None,
+    )
+
+
+_combined: dict[tuple[AccessRules, ...], IndexAccess] = {}
+
+
+def combine(rules: tuple[AccessRules, ...], work: Work) -> IndexAccess:
+    """What all of some descriptor sets show, each by its rules. Raises TooComplexError when there is no work left."""
+    known = _combined.get(rules)
+    if known is not None:
+        return known
     queries = [
         sorted(one.queries, key=lambda query: query.text.encode("utf-8", "surrogatepass"))
         for one in rules
         if one.queries is not None
     ]
-    fields = tuple(one.fields for one in rules if one.fields is not None and not FieldMatcher(one.fields).shows_everything())
+    work.spend(1 + sum(map(len, queries)))
+    fields = tuple(one.fields for one in rules if one.fields is not None and not field_matcher(one.fields).shows_everything(work))
     problem = next((query.problem for one in queries for query in one if query.problem is not None), None)
-    return IndexAccess(
+    found = IndexAccess(
         tuple(tuple(query.query for query in one) for one in queries), FieldAccess(fields) if fields else None, problem
     )
+    while len(_combined) >= MAX_COMBINED:
+        _combined.pop(next(iter(_combined)), None)
+    _combined[rules] = found
+    return found
