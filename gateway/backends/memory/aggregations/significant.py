@@ -1,11 +1,5 @@
 """The significant_terms aggregation: terms that are more frequent in the documents found than in the background.
 
-The background is what Elasticsearch takes (``SignificanceLookup``), and so is what it tells of documents that are hidden or deleted:
-
-* Where a ``background_filter``, the filter of an alias or a nested field of the mapping bounds it, it is the visible documents.
-* Else its size is that of the index, with every document that is there; and how many of them have a term of a keyword or boolean field is
-  what the inverted index says, hidden and deleted documents included. Of other fields only visible documents are counted.
-
 Terms come from the documents found. With a ``min_doc_count`` of 0 those of other documents come too; Elasticsearch then shows terms
 of hidden documents, here they are left out.
 """
@@ -17,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from gateway.backends.memory.aggregations.background import Background
 from gateway.backends.memory.aggregations.heuristics import heuristic_of, scores
 from gateway.backends.memory.aggregations.include import accepted_codes
 from gateway.backends.memory.aggregations.pairs import (
-    by_ordinal,
     candidates,
     coded,
     count_pairs,
@@ -28,14 +22,10 @@ from gateway.backends.memory.aggregations.pairs import (
     visible_codes,
     with_zeros,
 )
-from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
+from gateway.backends.memory.aggregations.scope import Aggregator, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import Source, resolve
-from gateway.backends.memory.aggregations.value_formats import show
-from gateway.backends.memory.columns import Mask
-from gateway.backends.memory.mapping import DEFAULT_DATE_FORMAT, FieldType
-from gateway.backends.memory.queries import execute
 from protocol.errors import ElasticsearchException
-from protocol.messages.aggregations.base import UNLIMITED, DateTime, DocValueFormat, InternalAggregation, Raw
+from protocol.messages.aggregations.base import UNLIMITED, InternalAggregation
 from protocol.messages.aggregations.results.terms import (
     SignificantLongTerms,
     SignificantLongTermsBucket,
@@ -92,7 +82,7 @@ class SignificantTerms(Aggregator):
                 visible = visible_codes(source, scope, keys)
                 accepted = visible if accepted is None else accepted & visible
         found, _ = candidates(found, accepted, self.shard_min_doc_count, size, cardinality)
-        background = _Background(scope, source, self.body.get("background_filter"))
+        background = Background(scope, source, self.body.get("background_filter"))
         owner_of, codes = found.pairs // cardinality, found.pairs % cardinality
         superset = background.frequencies(keys, codes)
         subset_sizes = scope.counts()
@@ -137,77 +127,3 @@ class SignificantTerms(Aggregator):
     def _with_zeros(self, source: Source) -> bool:
         """Whether terms that no document found has may be buckets: Elasticsearch has them where it counts by global ordinals."""
         return self.min_doc_count == 0 and source.kind in ("keyword", "ip") and self.body.get("execution_hint") != "map"
-
-
-class _Background:
-    """The background of one field in one index."""
-
-    def __init__(self, scope: Scope, source: Source, query: dict[str, Any] | None) -> None:
-        shard = scope.shard
-        index = shard.index
-        self._scope, self._field, self._source = scope, source.field, source
-        self._bounds: Mask | None = None
-        if query is not None or shard.filters or any(index.mapping.nested_paths()):
-            everything = execute(index, query, now_millis=shard.now_millis, needs_scores=False, filters=shard.filters, bare=True)
-            self._bounds = everything.mask
-        self.size = index.rows if self._bounds is None else int(np.count_nonzero(self._bounds))
-        """How many documents it has."""
-
-    @property
-    def _counted(self) -> Mask:
-        return self._scope.shard.index.live if self._bounds is None else self._bounds
-
-    def frequencies(self, keys: Sequence[Any], codes: Ints) -> Ints:
-        """How many documents of the background have each term, given by its place in ``keys``."""
-        field = self._field
-        if not len(codes):
-            return np.zeros(0, np.int64)
-        if field is None:
-            # _index, which all documents have.
-            return np.full(len(codes), np.count_nonzero(self._counted), np.int64)
-        if not _exact(field, self._source.format):
-            distinct, places = np.unique(codes, return_inverse=True)
-            asked = [self._asked(field, show(self._source.format, keys[code])) for code in distinct.tolist()]
-            return np.array(asked, np.int64)[places]
-        return self._by_values(field, keys)[codes]
-
-    def _by_values(self, field: FieldType, keys: Sequence[Any]) -> Ints:
-        table = self._scope.table
-        column = table.column(field)
-        distinct: Sequence[Any] = column.terms
-        if not column.by_ordinal:
-            numbers, column = by_ordinal(column)
-            distinct = numbers.tolist()
-        rows, codes = column.docs, column.values.astype(np.int64)
-        inverted = field.indexed and field.type in ("keyword", "boolean")
-        if self._bounds is not None or not inverted:
-            rows = table.root_rows(rows)
-            within = self._counted[rows]
-            rows, codes = rows[within], codes[within]
-        if not column.single or table.parent is not None:
-            cardinality = max(len(distinct), 1)
-            codes = np.unique(rows.astype(np.int64) * cardinality + codes) % cardinality
-        counts: Ints = np.bincount(codes, minlength=len(distinct))
-        if len(keys) == len(distinct):
-            return counts
-        # The value for documents without one may be among the keys, and values that no document found has not.
-        of_key = dict(zip(distinct, counts.tolist(), strict=True))
-        return np.array([of_key.get(key, 0) for key in keys], np.int64)
-
-    def _asked(self, field: FieldType, text: str) -> int:
-        """By the query for the term as the format shows it, as Elasticsearch counts it: the field may read that as another value."""
-        shard = self._scope.shard
-        query: dict[str, Any] = {"term": {field.name: text}}
-        if field.nested is not None:
-            query = {"nested": {"path": field.nested, "query": query}}
-        found = execute(shard.index, query, now_millis=shard.now_millis, needs_scores=False, bare=True)
-        return int(np.count_nonzero(found.mask & self._counted))
-
-
-def _exact(field: FieldType, format_: DocValueFormat) -> bool:
-    """Whether a value, as the format shows it, means just that value to the field."""
-    if field.type == "date":
-        return (
-            field.date_format == DEFAULT_DATE_FORMAT and isinstance(format_, DateTime) and format_.pattern == DEFAULT_DATE_FORMAT
-        )
-    return field.type in ("keyword", "ip", "boolean") or (field.is_integer and isinstance(format_, Raw))
