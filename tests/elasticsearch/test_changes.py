@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.authentication.api_keys import ApiKeyStore
+from gateway.authorization.access import parse_access
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.equivalence.roles import ROLES as EQUIVALENCE_ROLES
 from tests.elasticsearch.rig.clusters import (
@@ -111,7 +112,9 @@ def test_a_changed_key_holds_on_open_connections(clusters: Clusters, version: st
 
 
 def _update(clusters: Clusters, key: str, access: dict[str, Any]) -> None:
-    clusters.gateway.command("keys", "update", key, "--access", json.dumps(access))
+    """By another process than the gateway's, as its command would."""
+    with ApiKeyStore(clusters.gateway.folder / "data") as store:
+        assert store.update(key, access=parse_access(access))
 
 
 @VERSIONS
@@ -123,7 +126,8 @@ def test_an_invalidated_key_is_refused_on_open_connections(clusters: Clusters, v
         assert ask("gw")["status"] == ask("real")["status"] == 200
         clusters.remote.rest("DELETE", "/_security/api_key", {"ids": [real]})
         assert (after := ask("real"))["status"] == 401
-        clusters.gateway.command("keys", "invalidate", ours)
+        with ApiKeyStore(clusters.gateway.folder / "data") as store:
+            store.invalidate([ours])
         changed = time.monotonic()
         while (got := ask("gw"))["status"] == 200:
             assert time.monotonic() - changed < CHANGE_SECONDS
