@@ -72,7 +72,7 @@ def test_the_gateway_answers_what_a_real_remote_answers_and_explains_it(
 
 def test_the_known_differences_are_still_there(asker: Asker) -> None:
     """Else the docs tell of too many."""
-    cases = [Case("everything", "u-superuser", name, NEWEST_9) for name in ("profile", "significant")]
+    cases = [Case("everything", "u-superuser", name, NEWEST_9) for name in KNOWN]
     for case in cases:
         asker.prepare(case)
     assert {asker.compare(case).known for case in cases} == set(KNOWN)

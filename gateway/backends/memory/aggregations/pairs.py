@@ -5,15 +5,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.backends.memory.aggregations.bucketing import DENSE, once_per_row
-from gateway.backends.memory.aggregations.scope import Ints, Scope
+from gateway.backends.memory.aggregations.scope import MAX_BUCKETS, Ints, Scope, too_many_buckets
 from gateway.backends.memory.aggregations.sources import Source
 from gateway.backends.memory.columns import Column
+
+MOST_PAIRS: Final = 1 << 24
+"""So many pairs may be counted that do not occur."""
 
 
 @dataclass(slots=True)
@@ -101,7 +104,11 @@ def candidates(found: Pairs, accepted: NDArray[np.bool_] | None, least: int, siz
 
 
 def with_zeros(found: Pairs, size: int, cardinality: int) -> Pairs:
-    """All pairs, those that do not occur with a count of 0."""
+    """All pairs, those that do not occur with a count of 0. Raises ElasticsearchException where they are too many to be held."""
+    if size * cardinality > MOST_PAIRS:
+        raise too_many_buckets(
+            f"A [min_doc_count] of 0 would bring each of [{cardinality}] terms to each of [{size}] buckets", MAX_BUCKETS
+        )
     counts = np.zeros(size * cardinality, np.int64)
     counts[found.pairs] = found.counts
     places = None if found.of_values is None else found.pairs[found.of_values]

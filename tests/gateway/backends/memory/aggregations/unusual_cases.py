@@ -119,8 +119,10 @@ _ERROR: Json = {"term": {"level": "error"}}
 _WARN: Json = {"term": {"level": "warn"}}
 
 
-def _ask(aggregation: Json, query: Json | None = _ERROR, *, on: str = "flat", **more: Any) -> tuple[str, Json]:
-    body: Json = {"size": 0, "aggs": {"a": aggregation}, **more}
+def _ask(
+    aggregation: Json, query: Json | None = _ERROR, *, on: str = "flat", aggs_beside: Json | None = None
+) -> tuple[str, Json]:
+    body: Json = {"size": 0, "aggs": {"a": aggregation, **(aggs_beside or {})}}
     return on, body if query is None else {**body, "query": query}
 
 
@@ -297,6 +299,20 @@ SEARCHES: dict[str, tuple[str, Json]] = {
     "background_secret": _significant("code", background_filter={"term": {"secret": "h1"}}, min_doc_count=1),
     "background_wrong": _significant("code", background_filter={"range": {"day": {"lt": "never"}}}),
     "two_heuristics": _significant("code", jlh={}, gnd={}),
+    **{
+        f"pipeline_{name}": _ask(
+            {kind: {"field": field, **options}, "aggs": _MAX}, aggs_beside={"p": {"max_bucket": {"buckets_path": path}}}
+        )
+        for name, kind, field, options, path in (
+            ("count", "significant_terms", "code", {}, "a>_count"),
+            ("metric", "significant_terms", "n", {"min_doc_count": 1}, "a>m"),
+            ("key", "significant_terms", "code", {}, "a['c1']>m"),
+            ("unmapped", "significant_terms", "nothing", {}, "a>_count"),
+            ("rare", "rare_terms", "code", {"max_doc_count": 2}, "a>m"),
+            ("rare_count", "rare_terms", "n", {"max_doc_count": 3}, "a>_count"),
+            ("rare_unmapped", "rare_terms", "nothing", {}, "a>_count"),
+        )
+    },
     # rare_terms
     **{
         f"rare_{field}": _rare(field, max_doc_count=3)
