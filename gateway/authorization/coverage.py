@@ -94,6 +94,7 @@ class Coverage:
         self.entries = tuple(entries)
         self._shows = tuple(dict.fromkeys(group.shows for group, _ in self.entries))
         self._indexes: dict[tuple[Selector, bool], NameIndex] = {}
+        self._indexes_of_rules: dict[tuple[Selector, bool], NameIndex] = {}
         self._joined: dict[int, AccessRules] = {}
 
     @property
@@ -113,7 +114,7 @@ class Coverage:
         for resource in resources:
             shows = 0
             for name, selector, restricted in resource.covering():
-                shows |= self.index(selector, restricted=restricted).find(name, work)
+                shows |= self._index_of_rules(selector, restricted=restricted).find(name, work)
             if shows:
                 for index in resource.indices(metadata):
                     found[index] = found.get(index, 0) | shows
@@ -134,10 +135,22 @@ class Coverage:
         """The names, restricted ones or others, that are covered by a pattern for them, without regard to data streams."""
         found = self._indexes.get((selector, restricted))
         if found is None:
+            found = self._indexes[selector, restricted] = NameIndex((1, group.names) for group in self._for(selector, restricted))
+        return found
+
+    def _index_of_rules(self, selector: Selector, *, restricted: bool) -> NameIndex:
+        """The same names in groups, one for each of ``_shows``."""
+        if len(self._shows) == 1:
+            return self.index(selector, restricted=restricted)
+        found = self._indexes_of_rules.get((selector, restricted))
+        if found is None:
             bits = {shows: 1 << bit for bit, shows in enumerate(self._shows)}
-            found = self._indexes[selector, restricted] = NameIndex(
-                (bits[group.shows], group.names)
-                for group, selectors in self.entries
-                if selector in selectors and (group.source.allow_restricted_indices or not restricted)
+            found = self._indexes_of_rules[selector, restricted] = NameIndex(
+                (bits[group.shows], group.names) for group in self._for(selector, restricted)
             )
         return found
+
+    def _for(self, selector: Selector, restricted: bool) -> Iterator[IndexGroup]:
+        for group, selectors in self.entries:
+            if selector in selectors and (group.source.allow_restricted_indices or not restricted):
+                yield group

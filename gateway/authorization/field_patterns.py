@@ -18,6 +18,9 @@ from gateway.lucene.automaton import Automaton, is_subset
 from gateway.lucene.languages import Language, TooComplexError, Work
 from protocol.errors import ElasticsearchException
 
+_MAX_LANGUAGES: Final = 256
+"""Of rules, to keep."""
+
 METADATA_FIELDS: Final = languages.concat([languages.text("_"), languages.ANY_WORD])
 """Every list of granted fields has these."""
 
@@ -63,6 +66,7 @@ def language_of(pattern: str, work: Work | None = None) -> Language:
     return regexp.parse_wildcard(pattern)
 
 
+@lru_cache(_MAX_LANGUAGES)
 def language_of_rule(rule: FieldSecurity) -> Language:
     """The field names that a rule shows. Raises ``ValueError``."""
     granted = languages.ANY_WORD
@@ -167,17 +171,18 @@ class _Names:
         expressions = [pattern for pattern in patterns if pattern.startswith("/")]
         special = [pattern for pattern in patterns if _is_special(pattern) and not pattern.startswith("/")]
         self._words = frozenset(patterns).difference(expressions, special, ("",))
-        self._wildcards = of_wildcards({pattern: split_wildcard(pattern) for pattern in special})
+        self._wildcards = of_wildcards({(1, pattern): split_wildcard(pattern) for pattern in special}) if special else None
         self._work = Work(_MAX_NAME)
         self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None
 
     def match(self, name: str) -> bool:
         if name in self._words:
             return True
-        self._work.refill()
-        return any(matches(name, self._work) for matches in self._wildcards) or (
-            self._expressions is not None and self._expressions.matches(name)
-        )
+        if self._wildcards is not None:
+            self._work.refill()
+            if self._wildcards(name, self._work):
+                return True
+        return self._expressions is not None and self._expressions.matches(name)
 
 
 def _uncomputable(error: ValueError) -> ElasticsearchException:

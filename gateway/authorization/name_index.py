@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from gateway.authorization.patterns import ANY_WORD, NamePatterns, compile_pattern, split_wildcard, too_complex
-from gateway.authorization.unions import ExpressionUnion, WildcardUnion
+from gateway.authorization.unions import ExpressionUnion, WildcardUnion, union_of
 from gateway.lucene.automaton import Automaton
 from gateway.lucene.languages import TooComplexError, Work
 
@@ -31,15 +31,15 @@ class NameIndex:
         self._words: dict[str, int] = defaultdict(int)
         prefixes: dict[str, int] = defaultdict(int)
         suffixes: dict[str, int] = defaultdict(int)
-        wildcards: dict[int, dict[str, list[object]]] = defaultdict(dict)
-        expressions: dict[int, dict[str, Automaton]] = defaultdict(dict)
+        wildcards: dict[tuple[int, str], list[object]] = {}
+        expressions: dict[tuple[int, str], Automaton] = {}
         for bits, names in groups:
             self._patterns.update(dict.fromkeys(names.patterns))
             for pattern in names.patterns:
                 if pattern in names.words:
                     self._words[pattern] |= bits
                 elif (automaton := names.automata.get(pattern)) is not None:
-                    expressions[bits][pattern] = automaton
+                    expressions[bits, pattern] = automaton
                 elif (letters := split_wildcard(pattern)) == [ANY_WORD]:
                     self._always |= bits
                 elif (text := _text(letters)) is not None:
@@ -50,13 +50,13 @@ class NameIndex:
                 elif letters[0] is ANY_WORD and (text := _text(letters[1:])) is not None:
                     suffixes[text[::-1]] |= bits
                 else:
-                    wildcards[bits][pattern] = letters
+                    wildcards[bits, pattern] = letters
         self._affixed = _Prefixes(prefixes) if prefixes else None, _Prefixes(suffixes) if suffixes else None
-        self._complex = tuple(
-            (bits, matches)
-            for bits in dict.fromkeys((*wildcards, *expressions))
-            for matches in (*of_wildcards(wildcards.get(bits, {})), *_of_expressions(expressions.get(bits, {})))
-        )
+        self._complex: list[Find] = []
+        if wildcards:
+            self._complex.append(of_wildcards(wildcards))
+        if expressions:
+            self._complex.append(ExpressionUnion((bits, automaton) for (bits, _), automaton in expressions.items()).find)
 
     @property
     def total(self) -> bool:
@@ -68,10 +68,8 @@ class NameIndex:
         found = self._plain(name)
         if self._complex:
             try:
-                for bits, matches in self._complex:
-                    work.spend(1)
-                    if found & bits != bits and matches(name, work):
-                        found |= bits
+                for find in self._complex:
+                    found |= find(name, work)
             except TooComplexError as error:
                 raise too_complex(tuple(self._patterns), error) from error
         return found
@@ -80,14 +78,12 @@ class NameIndex:
         """Whether the name matches any pattern. Raises as ``find``."""
         if self._plain(name):
             return True
+        if not self._complex:
+            return False
         try:
-            for _, matches in self._complex:
-                work.spend(1)
-                if matches(name, work):
-                    return True
+            return any(find(name, work) for find in self._complex)
         except TooComplexError as error:
             raise too_complex(tuple(self._patterns), error) from error
-        return False
 
     def _plain(self, name: str) -> int:
         found = self._always | self._words.get(name, 0)
@@ -124,21 +120,16 @@ class _Prefixes:
         return 0
 
 
-_Matches = Callable[[str, Work], bool]
+Find = Callable[[str, Work], int]
+"""The groups with a pattern that a text matches. Raises TooComplexError when there is no work left."""
 
 
-def of_wildcards(patterns: Mapping[str, Sequence[object]]) -> list[_Matches]:
-    """Predicates that together tell whether a text matches any of the patterns, given with their letters; none for no patterns."""
-    if not patterns:
-        return []
-    if len(patterns) > MAX_ONE_BY_ONE or any(len(pattern) > _MAX_SHORT for pattern in patterns):
-        return [WildcardUnion(patterns.values()).matches]
-    compiled = [compile_pattern(pattern) for pattern in patterns]
-    return [lambda name, _work: any(matches(name) for matches in compiled)]
-
-
-def _of_expressions(automata: Mapping[str, Automaton]) -> list[_Matches]:
-    return [ExpressionUnion(automata.values()).matches] if automata else []
+def of_wildcards(patterns: Mapping[tuple[int, str], Sequence[object]]) -> Find:
+    """Groups with their wildcards, of which the letters are given."""
+    if len(patterns) > MAX_ONE_BY_ONE or any(len(pattern) > _MAX_SHORT for _, pattern in patterns):
+        return WildcardUnion((bits, letters) for (bits, _), letters in patterns.items()).find
+    compiled = [(bits, compile_pattern(pattern)) for bits, pattern in patterns]
+    return lambda name, _work: union_of([bits for bits, matches in compiled if matches(name)])
 
 
 def _text(letters: Sequence[object]) -> str | None:

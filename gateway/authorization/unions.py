@@ -1,4 +1,4 @@
-"""Whether a text matches any of many patterns, in time that does not grow with their number.
+"""Which groups of patterns a text matches, in time that hardly grows with their number.
 
 The automaton of all patterns together is made as far as texts lead into it, a step costs its part of a budget (``Work``) the first time,
 and what was made is kept, for all unions of the process within one bound. Forgetting it costs only time.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from threading import Lock
 from typing import Final, Generic, TypeVar
 from weakref import WeakSet
@@ -56,15 +58,15 @@ _BUDGET: Final = _Budget()
 
 
 class _State(dict[str, "_State[Key]"], Generic[Key]):
-    """What may follow, by the next letter. ``decided``: whatever follows, it stays here."""
+    """What may follow, by the next letter. ``found``: the groups that a text which ends there matches; ``decided``: so do longer ones."""
 
-    __slots__ = ("accepts", "decided", "key", "union")
+    __slots__ = ("decided", "found", "key", "union")
 
-    def __init__(self, union: PatternUnion[Key], key: Key, accepts: bool, decided: bool) -> None:
+    def __init__(self, union: PatternUnion[Key], key: Key, found: int, decided: bool) -> None:
         super().__init__()
         self.union = union
         self.key = key
-        self.accepts = accepts
+        self.found = found
         self.decided = decided
 
     def __missing__(self, letter: str) -> _State[Key]:
@@ -72,7 +74,7 @@ class _State(dict[str, "_State[Key]"], Generic[Key]):
 
 
 class PatternUnion(ABC, Generic[Key]):
-    """May be used by several threads at once."""
+    """Groups are bits of a number. May be used by several threads at once."""
 
     def __init__(self, start: Key) -> None:
         self._states: dict[Key, _State[Key]] = {}
@@ -81,24 +83,24 @@ class PatternUnion(ABC, Generic[Key]):
         self._work = Work(0)
         _BUDGET.add(self)
 
-    def matches(self, text: str, work: Work) -> bool:
-        """Raises TooComplexError when there is no work left."""
+    def find(self, text: str, work: Work) -> int:
+        """The groups with a pattern that the text matches. Raises TooComplexError when there is no work left."""
         work.spend(1 + (len(text) >> 5))
         self._work = work
         state = self._start
         if state is None:
             with _BUDGET.lock:
-                state = self._start = self._state(self._begin)
+                state = self._start = self._state(self._begin, work)
         for letter in text:
             if state.decided:
                 break
             state = state[letter]
-        return state.accepts
+        return state.found
 
     def follow(self, state: _State[Key], letter: str) -> _State[Key]:
         """The state behind a letter that was not seen there before."""
         with _BUDGET.lock:
-            found = self._state(self._step(state.key, letter, self._work))
+            found = self._state(self._step(state.key, letter, self._work), self._work)
             state[letter] = found
             _BUDGET.hold(_STEP_BYTES)
             _BUDGET.keep()
@@ -111,11 +113,10 @@ class PatternUnion(ABC, Generic[Key]):
         self._states.clear()
         self._start = None
 
-    def _state(self, key: Key) -> _State[Key]:
+    def _state(self, key: Key, work: Work) -> _State[Key]:
         found = self._states.get(key)
         if found is None:
-            accepts, decided = self._outcome(key)
-            found = self._states[key] = _State(self, key, accepts, decided)
+            found = self._states[key] = _State(self, key, *self._outcome(key, work))
             _BUDGET.hold(_STATE_BYTES + self._size(key))
         return found
 
@@ -123,8 +124,8 @@ class PatternUnion(ABC, Generic[Key]):
     def _step(self, key: Key, letter: str, work: Work) -> Key: ...
 
     @abstractmethod
-    def _outcome(self, key: Key) -> tuple[bool, bool]:
-        """Whether a text that ends there is accepted, and whether that holds for all longer ones too."""
+    def _outcome(self, key: Key, work: Work) -> tuple[int, bool]:
+        """The groups that a text which ends there matches, and whether the same is certain for all longer ones."""
 
     @abstractmethod
     def _size(self, key: Key) -> int: ...
@@ -136,14 +137,16 @@ class WildcardUnion(PatternUnion[int]):
     A key is a number of as many bits as the patterns have letters: one for each place in a pattern that may have been reached.
     """
 
-    def __init__(self, patterns: Iterable[Sequence[object]]) -> None:
+    def __init__(self, patterns: Iterable[tuple[int, Sequence[object]]]) -> None:
+        """Each pattern with its groups."""
         place = 0
+        self._groups: dict[int, int] = {}
         begin: list[int] = []
         ends: list[int] = []
         loops: list[int] = []
         any_char: list[int] = []
         self._places: dict[object, list[int]] = defaultdict(list)
-        for pattern in patterns:
+        for groups, pattern in patterns:
             begin.append(place)
             for letter in pattern:
                 if letter is ANY_WORD:
@@ -153,11 +156,14 @@ class WildcardUnion(PatternUnion[int]):
                 (any_char if letter is ANY_CHAR else self._places[letter]).append(place)
                 place += 1
             ends.append(place)
+            self._groups[place] = groups
             place += 1
         self._bits = place
         self._loops = self._mask(loops)
         self._ends = self._mask(ends)
         self._endless = self._loops & self._ends
+        self._every = union_of(self._groups.values())
+        self._alike = len(set(self._groups.values())) == 1
         self._any_char = self._mask(any_char)
         self._letters: dict[str, int] = {}
         self._cost = 1 + place // _BITS_OF_A_STEP
@@ -185,9 +191,24 @@ class WildcardUnion(PatternUnion[int]):
     def _size(self, key: int) -> int:
         return key.bit_length() >> 3
 
-    def _outcome(self, key: int) -> tuple[bool, bool]:
-        endless = key & self._endless != 0
-        return endless or key & self._ends != 0, endless or not key
+    def _outcome(self, key: int, work: Work) -> tuple[int, bool]:
+        ends = key & self._ends
+        if not ends:
+            return 0, not key
+        if self._alike:
+            return self._every, key & self._endless != 0
+        found = self._groups_of(ends, work)
+        return found, found == self._every and self._groups_of(key & self._endless, work) == found
+
+    def _groups_of(self, places: int, work: Work) -> int:
+        work.spend(self._cost + places.bit_count() // 4)
+        written = f"{places:b}"[::-1]
+        found = 0
+        place = written.find("1")
+        while place >= 0:
+            found |= self._groups.get(place, 0)
+            place = written.find("1", place + 1)
+        return found
 
     def forget(self) -> None:
         super().forget()
@@ -197,8 +218,10 @@ class WildcardUnion(PatternUnion[int]):
 class ExpressionUnion(PatternUnion[tuple[int, ...]]):
     """Regular expressions. A key has, for each automaton that may still accept, its number and then its state."""
 
-    def __init__(self, automata: Iterable[Automaton]) -> None:
-        self._automata = tuple(automata)
+    def __init__(self, automata: Iterable[tuple[int, Automaton]]) -> None:
+        """Each automaton with its groups."""
+        self._groups, self._automata = zip(*automata, strict=True)
+        self._every = union_of(self._groups)
         self._rows = tuple({id(automaton.work): automaton.work for automaton in self._automata}.values())
         super().__init__(tuple(part for number in range(len(self._automata)) for part in (number, 0)))
 
@@ -212,7 +235,7 @@ class ExpressionUnion(PatternUnion[tuple[int, ...]]):
             automaton = self._automata[number]
             follower = automaton.step(state, code)
             kind = automaton.kinds[follower]
-            if kind is Kind.EVERYTHING:
+            if kind is Kind.EVERYTHING and self._groups[number] == self._every:
                 found = [number, follower]
                 break
             if kind is not Kind.NOTHING:
@@ -220,11 +243,21 @@ class ExpressionUnion(PatternUnion[tuple[int, ...]]):
         work.spend(sum([rows.spent for rows in self._rows]) - before)
         return tuple(found)
 
-    def _outcome(self, key: tuple[int, ...]) -> tuple[bool, bool]:
+    def _outcome(self, key: tuple[int, ...], work: Work) -> tuple[int, bool]:  # noqa: ARG002
+        found = endless = 0
         pairs = iter(key)
-        kinds = {self._automata[number].kinds[state] for number, state in zip(pairs, pairs, strict=True)}
-        endless = Kind.EVERYTHING in kinds
-        return endless or Kind.ACCEPTING in kinds, endless or not key
+        for number, state in zip(pairs, pairs, strict=True):
+            kind = self._automata[number].kinds[state]
+            if kind is Kind.EVERYTHING:
+                endless |= self._groups[number]
+            elif kind is Kind.ACCEPTING:
+                found |= self._groups[number]
+        return found | endless, endless == self._every or not key
 
     def _size(self, key: tuple[int, ...]) -> int:
         return 8 * len(key)
+
+
+def union_of(groups: Iterable[int]) -> int:
+    """``|`` of all."""
+    return reduce(or_, groups, 0)
