@@ -39,14 +39,15 @@ def aggregate(
     filters: tuple[dict[str, Any], ...] = (),
     shard: SearchShardTarget | None = None,
     query: dict[str, Any] | None = None,
+    fields: Any = None,
 ) -> list[InternalAggregation]:
     """The partial results of a request's ``aggs`` over what a query matched in one index.
 
-    ``filters`` bound what a ``global`` aggregation counts; ``shard`` and ``query`` are for the hits of ``top_hits`` (the latter for
-    highlighting), which needs ``matches`` with scores where it does not sort (see `needs_scores`).
+    ``filters`` bound what a ``global`` aggregation counts; ``shard``, ``query`` and ``fields`` are for the hits of ``top_hits`` (the
+    query for highlighting), which needs ``matches`` with scores where it does not sort (see `needs_scores`).
     Raises ElasticsearchException as a shard would, or ``illegal_argument_exception`` for what is not supported, by name.
     """
-    context = ShardContext(index, matches, now_millis, filters, shard, query)
+    context = ShardContext(index, matches, now_millis, filters, shard, query, fields)
     scope = Scope.of(context)
     return [aggregator.collect(scope)[0] for aggregator in build(request)]
 
