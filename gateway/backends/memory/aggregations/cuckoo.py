@@ -71,7 +71,12 @@ class _Growing:
         if self._hashes is not None:
             self._convert()
         for each in other.filters:
-            for bucket, fingerprint in _Table.of(each).entries():
+            full = _Table.of(each)
+            if each.evicted_fingerprint:
+                # It stays as it is: nobody knows to which bucket the evicted one belongs, and Elasticsearch forgets it.
+                self._tables.insert(0, full)
+                continue
+            for bucket, fingerprint in full.entries():
                 if not any(table.has(bucket, fingerprint) for table in self._tables):
                     self._put(bucket, fingerprint)
 
@@ -169,7 +174,7 @@ class _Table:
         return fingerprint in self._buckets.get(self._other(bucket, fingerprint), ())
 
     def entries(self) -> Iterator[tuple[int, int]]:
-        """All fingerprints but an evicted one, whose bucket is not known."""
+        """All fingerprints with a bucket of theirs, but an evicted one."""
         for bucket, fingerprints in self._buckets.items():
             for fingerprint in fingerprints:
                 yield bucket, fingerprint
