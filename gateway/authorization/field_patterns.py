@@ -101,27 +101,41 @@ def _is_special(pattern: str) -> bool:
 
 
 _MAX_MATCHING: Final = 100_000
-"""Steps of the expressions of one matcher. A role may need as many matchers as it covers indices, each in its own way."""
+"""Steps of the expressions of one rule."""
+_MAX_RULES: Final = 1_000
+"""To keep. They hold what was made of their patterns."""
 _MAX_PROVING: Final = 10_000
-_MAX_MATCHERS: Final = 256
-"""To keep. They hold what was made of the patterns."""
 _MAX_NAME: Final = 100_000
-"""Steps that the wildcards of one matcher may take for one name: only a name of megabytes needs so many."""
+"""Steps that the wildcards of one list may take for one name: only a name of megabytes needs so many."""
+
+
+class _Rule:
+    """Whether a name is granted, and not excepted."""
+
+    __slots__ = ("_exclude", "_grant", "work")
+
+    def __init__(self, rule: FieldSecurity) -> None:
+        self.work = Work(_MAX_MATCHING)
+        self._grant = None if rule.grant is None else _Names(rule.grant, self.work)
+        self._exclude = _Names(rule.exclude, self.work)
+
+    def allows(self, name: str) -> bool:
+        granted = self._grant is None or name.startswith("_") or self._grant.match(name)
+        return granted and not self._exclude.match(name)
+
+
+_rule = lru_cache(_MAX_RULES)(_Rule)
 
 
 class FieldMatcher:
     """The fields that any of some rules shows. Raises a security_exception for a bad pattern."""
 
-    __slots__ = ("_rules", "_work", "rules")
+    __slots__ = ("_rules", "rules")
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
         self.rules = tuple(rules)
-        self._work = Work(_MAX_MATCHING)
         try:
-            self._rules = tuple(
-                (None if rule.grant is None else _Names(rule.grant, self._work), _Names(rule.exclude, self._work))
-                for rule in self.rules
-            )
+            self._rules = tuple([_rule(rule) for rule in self.rules])
         except ValueError as error:
             raise _uncomputable(error) from error
 
@@ -129,17 +143,17 @@ class FieldMatcher:
         """Metadata fields (``_id``) are granted by every rule, and may be excepted like others. Raises a security_exception when the
         patterns are too complex."""
         try:
-            return any(
-                (grant is None or name.startswith("_") or grant.match(name)) and not exclude.match(name)
-                for grant, exclude in self._rules
-            )
+            return any(rule.allows(name) for rule in self._rules)
         except TooComplexError as error:
             raise _uncomputable(error) from error
 
     def shows_everything(self, work: Work) -> bool:
-        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, which is no
-        harm: what ``allows`` says is right in any case. What it takes is spent of ``work``. Raises TooComplexError when none is left."""
-        before = self._work.spent
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, or half of
+        ``work`` is spent, which is no harm: what ``allows`` says is right in any case. Raises TooComplexError when no work is left."""
+        work.spend(5 * len(self.rules))
+        if 2 * work.spent > work.limit:
+            return False
+        before = sum([rule.work.spent for rule in self._rules])
         proving = Work(_MAX_PROVING)
         try:
             return all(map(self.allows, _PROBES)) and is_subset(
@@ -148,13 +162,7 @@ class FieldMatcher:
         except TooComplexError:
             return False
         finally:
-            work.spend(1 + len(self.rules) + proving.spent + self._work.spent - before)
-
-
-@lru_cache(_MAX_MATCHERS)
-def field_matcher(rules: frozenset[FieldSecurity]) -> FieldMatcher:
-    """The same as before for rules that were there before."""
-    return FieldMatcher(rules)
+            work.spend(proving.spent + sum([rule.work.spent for rule in self._rules]) - before)
 
 
 _PROBES: Final = ("", "a", "\U0010ffff")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.authorization import DescriptorSet, authorize_indices
+from gateway.authorization import DescriptorSet, authorize_indices, index_access
 from gateway.authorization import unions as unions_module
 from gateway.authorization.coverage import Resource
-from gateway.authorization.index_access import AccessRules, combine
+from gateway.authorization.descriptors import FieldSecurity
+from gateway.authorization.index_access import AccessRules, FieldAccess, combine
 from gateway.authorization.metadata import AbstractionType
 from gateway.authorization.name_index import MAX_ONE_BY_ONE, NameIndex
 from gateway.authorization.patterns import NamePatterns
@@ -32,7 +33,7 @@ WORDS = st.text("ab\\*\U0001f600", max_size=7)
 
 
 @given(st.lists(MANY, min_size=1, max_size=3), st.lists(WORDS, max_size=20), st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_all_patterns_at_once_are_as_one_by_one(groups: list[list[str]], names: list[str], escapes: bool) -> None:
     one_by_one = [NamePatterns(patterns, escapes=escapes) for patterns in groups]
     index = NameIndex((1 << number, patterns) for number, patterns in enumerate(one_by_one))
@@ -44,6 +45,7 @@ def test_all_patterns_at_once_are_as_one_by_one(groups: list[list[str]], names: 
 
 
 @given(MANY, st.lists(WORDS, max_size=20))
+@settings(max_examples=60)
 def test_what_was_forgotten_is_found_again(patterns: list[str], names: list[str]) -> None:
     index = NameIndex([(1, NamePatterns(patterns))])
     before = [index.matches(name, ENOUGH) for name in names]
@@ -55,7 +57,7 @@ def test_what_was_forgotten_is_found_again(patterns: list[str], names: list[str]
 
 
 @given(SETS, SETS, st.sampled_from(INDEX_ACTIONS), st.sampled_from(list(Selector)))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_yes_or_no_and_which_agree(one: DescriptorSet, other: DescriptorSet, action: str, selector: Selector) -> None:
     who = role(one, other)
     resources = [Resource.of(METADATA, name, selector) for name in (*NAMES, "missing", ".security-9")]
@@ -73,7 +75,7 @@ def test_yes_or_no_and_which_agree(one: DescriptorSet, other: DescriptorSet, act
 
 
 @given(SETS, SETS, st.sampled_from(INDEX_ACTIONS), st.sampled_from(list(Selector)), st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_names_for_wildcards_have_their_line_in_each_set(
     one: DescriptorSet, other: DescriptorSet, action: str, selector: Selector, data_streams: bool
 ) -> None:
@@ -98,7 +100,7 @@ def test_names_for_wildcards_have_their_line_in_each_set(
 
 
 @given(SETS, SETS, st.sampled_from(INDEX_ACTIONS), st.lists(st.sampled_from([*NAMES, "*", "a*"]), max_size=3))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_the_checks_of_a_grant_allow_and_those_of_a_denial_say_what_not(
     one: DescriptorSet, other: DescriptorSet, action: str, names: list[str]
 ) -> None:
@@ -134,14 +136,17 @@ def test_many_combinations_of_rules_cost_what_they_hold() -> None:
     rules = one.coverage("indices:data/read/search").rules((1 << 50) - 1, Work(100))
     assert rules.fields is not None
     assert len(rules.fields) == 50
+    unseen = AccessRules(None, rules.fields | {FieldSecurity(("never combined before",), ())})
     with pytest.raises(TooComplexError):
-        combine(
-            (
-                AccessRules(
-                    None,
-                    rules.fields
-                    | {next(iter(descriptors(entry("y", field_security={"grant": ["z"]})).groups)).source.field_security},
-                ),
-            ),
-            Work(20),
-        )
+        combine((unseen,), Work(20))
+    assert combine((unseen,), ENOUGH).fields is not None
+
+
+def test_the_fields_of_all_indices_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_access, "MAX_REMEMBERED_FIELDS", 100)
+    many = [FieldAccess((frozenset({FieldSecurity((f"f{number}*",), ())}),)) for number in range(10)]
+    for field in range(50):
+        for number, one in enumerate(many):
+            assert one.allows(f"f{number}.{field}")
+            assert not one.allows(f"g{number}.{field}")
+            assert sum(len(each._remembered) for each in many) <= 100
