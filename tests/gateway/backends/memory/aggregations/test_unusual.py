@@ -10,6 +10,8 @@ import pytest
 
 from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.index_access import FieldAccess, IndexAccess
+from gateway.backends.memory.aggregations import pairs
+from gateway.backends.memory.aggregations.registry import build
 from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
@@ -156,3 +158,27 @@ def test_counts_of_the_background_are_those_of_elasticsearch_and_tell_of_hidden_
     assert {bucket["key"]: bucket["bg_count"] for bucket in found["buckets"]} == holders
     bounded = answer("changed_background", "one_tenant")["aggregations"]["a"]
     assert bounded["bg_count"] == sum(document["tenant"] == "a" for document in DOCUMENTS["changed"])
+
+
+def test_terms_that_do_not_occur_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "MOST_PAIRS", 10)
+    assert answer("zero", "whole")["type"] == "too_many_buckets_exception"
+    assert answer("code_jlh", "whole")["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"field": "code", "script_heuristic": {"script": "1"}}, "significance heuristic [script_heuristic] is not supported"),
+        (
+            {"field": "code", "shard_min_doc_count": -1},
+            "[shardMinDocCount] must be greater than or equal to 0. Found [-1] in [a]",
+        ),
+        ({"field": "code", "chi_square": {"unknown": True}}, "unknown"),
+    ],
+)
+def test_what_is_malformed_is_refused(body: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ElasticsearchException) as raised:
+        build({"a": {"significant_terms": body}})
+    assert raised.value.type in ("illegal_argument_exception", "parsing_exception")
+    assert reason in str(raised.value.reason)
