@@ -143,6 +143,18 @@ def test_terms_of_documents_that_an_alias_leaves_out_do_show() -> None:
     assert found["g"]["doc_count"] == 1
 
 
+def test_an_index_without_the_field_counts_for_the_bound_of_errors() -> None:
+    """As a real 8.19.21 node has it: an index by itself has no error, together with an index that has not the field it has."""
+    people = _index([{"age": number} for number in range(40)])
+    others = Index("others", mapping=parse_mappings({"properties": {"else": {"type": "keyword"}}}))
+    others.add("1", b'{"else": "x"}')
+    aggs = {"x": {"terms": {"field": "age"}}, "f": {"filter": {"match_all": {}}, "aggs": {"y": {"terms": {"field": "age"}}}}}
+    partials = [aggregate(aggs, index, execute(index, None, now_millis=0), now_millis=0) for index in (people, others)]
+    for chosen, bound in ((partials[:1], 0), (partials, 1), (partials[::-1], 1)):
+        found = render(reduce(chosen, final=True))
+        assert found["x"]["doc_count_error_upper_bound"] == found["f"]["y"]["doc_count_error_upper_bound"] == bound
+
+
 @pytest.mark.parametrize("parts", [("pay", "nowhere"), ("nowhere", "age"), ("nowhere", "nowhere")])
 def test_a_weighted_average_of_a_field_that_is_not_there_is_null(parts: tuple[str, str]) -> None:
     """As a real 8.19.21 node has it; so it is with fields that a role hides."""
