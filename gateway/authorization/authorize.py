@@ -6,6 +6,7 @@ A cluster action is decided by the action alone; an index action by the action a
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gateway.authorization import denials, expressions
@@ -77,10 +78,19 @@ def authorize_indices(
     """
     shards = frozenset(shard_indices)
     question = _question(action, names, options, point_in_time, shards)
-    remembered: Grant | None = None if question is None else role.memory.get(metadata, question)
+    remembered: Grant | ElasticsearchException | None = None if question is None else role.memory.get(metadata, question)
+    if isinstance(remembered, ElasticsearchException):
+        raise replace(remembered)
     if remembered is not None:
         return remembered
-    grant = _authorize_indices(role, action, names, options, metadata, point_in_time, shards, clock)
+    role.effort.refill()
+    try:
+        grant = _authorize_indices(role, action, names, options, metadata, point_in_time, shards, clock)
+    except ElasticsearchException as error:
+        if question is not None and role.effort.is_used_up:
+            # So that the same request is refused at once the next time.
+            role.memory.put(metadata, question, error, BYTES_OF_A_NAME * len(names or ()) + MAX_QUESTION)
+        raise
     if question is not None:
         role.memory.put(metadata, question, grant, _size(names or (), grant))
     return grant
@@ -121,7 +131,6 @@ def _authorize_indices(
     shard_indices: frozenset[str],
     clock: Callable[[], datetime],
 ) -> Grant:
-    role.effort.refill()
     checks = _before(role, action)
     if not is_index_action(action):
         raise denials.action_denied(role, action, checks=checks)

@@ -34,9 +34,10 @@ BYTES_OF_A_NAME: Final = 100
 
 
 class DescriptorSet:
-    """Descriptors of one origin, any of which may allow. Raises the errors of unknown privileges and bad patterns when it is made."""
+    """Descriptors of one origin, any of which may allow. Raises the errors of unknown privileges and bad patterns when it is made.
+    ``work``: what its regular expressions may cost."""
 
-    def __init__(self, origin: str, descriptors: Iterable[RoleDescriptor]) -> None:
+    def __init__(self, origin: str, descriptors: Iterable[RoleDescriptor], work: Work | None = None) -> None:
         self.origin = origin
         self.descriptors = tuple(descriptors)
         self.cluster: tuple[tuple[str, ClusterPrivilege], ...] = tuple(
@@ -48,7 +49,7 @@ class DescriptorSet:
             if not _is_explicit_denial(descriptor.indices)
             for entry in descriptor.indices
         ]
-        work = Work(MAX_SET_WORK)
+        work = Work(MAX_SET_WORK) if work is None else work
         merged = _merged_rules(entry for _, entry in entries)
         self.groups = tuple(IndexGroup(name, entry, merged[_merge_key(entry)], work) for name, entry in entries)
         self.restricts = any(not rules.unrestricted for rules in merged.values())

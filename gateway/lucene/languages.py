@@ -47,6 +47,10 @@ class Work:
     def spent(self) -> int:
         return self.limit - self._left
 
+    @property
+    def is_used_up(self) -> bool:
+        return self._left < 0
+
     def refill(self) -> None:
         """Allow as much again as at first."""
         self._left = self.limit
