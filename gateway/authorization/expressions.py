@@ -74,6 +74,9 @@ def resolve(
         found = _expand_all(role, action, expressions, options, metadata, data_streams=data_streams)
     else:
         found = _expand(role, action, expressions, options, metadata, now, data_streams=data_streams)
+        if found == [ALL] and role.allows(action, [Resource(ALL)]) == [True]:
+            # ``_all`` given twice is one name by now, and that stands for every index.
+            found = _expand_all(role, action, found, options, metadata, data_streams=data_streams)
     if not found and not options.allow_no_indices:
         raise index_not_found(f"[{', '.join(expressions)}]")
     return tuple(found)

@@ -35,10 +35,10 @@ class NameIndex:
         expressions: dict[tuple[int, str], Automaton] = {}
         for bits, names in groups:
             self._patterns.update(dict.fromkeys(names.patterns))
-            for pattern in names.patterns:
-                if pattern in names.words:
-                    self._words[pattern] |= bits
-                elif (automaton := names.automata.get(pattern)) is not None:
+            for pattern in names.words:
+                self._words[pattern] |= bits
+            for pattern in names.others:
+                if (automaton := names.automata.get(pattern)) is not None:
                     expressions[bits, pattern] = automaton
                 elif (letters := split_wildcard(pattern)) == [ANY_WORD]:
                     self._always |= bits

@@ -33,11 +33,12 @@ ANY_WORD: Final = object()
 class NamePatterns:
     """Whether a name matches any of some patterns, and which. Raises a security_exception when a pattern cannot be understood.
 
-    ``words``: the patterns that only match themselves; ``automata``: of those that are regular expressions. One by one: see ``NameIndex``
+    ``words``: the patterns that only match themselves; ``others``: those that may match more; ``automata``: of those that are regular
+    expressions. One by one: see ``NameIndex``
     for many names.
     """
 
-    __slots__ = ("_others", "automata", "patterns", "words")
+    __slots__ = ("automata", "others", "patterns", "words")
 
     def __init__(self, patterns: Iterable[str], *, escapes: bool = False, work: Work | None = None) -> None:
         """``escapes``: the second dialect, in which a backslash always escapes. ``work``: what regular expressions may cost, together with
@@ -51,7 +52,9 @@ class NamePatterns:
             raise too_complex(self.patterns, error) from error
         except ValueError as error:
             raise _set_error("is invalid", self.patterns, str(error), 400) from error
-        self._others = tuple(p for p in self.patterns if p not in self.words)
+        others = tuple(p for p in self.patterns if p not in self.words)
+        # Elasticsearch cuts the asterisks off both ends of a pattern that is not alone, and nothing is left of this one.
+        self.others = others if len(others) == 1 else tuple(p for p in others if p != "**")
 
     @property
     def total(self) -> bool:
@@ -63,7 +66,7 @@ class NamePatterns:
         if name in self.words:
             return name
         try:
-            return next((pattern for pattern in self._others if self._matches(pattern, name)), None)
+            return next((pattern for pattern in self.others if self._matches(pattern, name)), None)
         except TooComplexError as error:
             raise too_complex(self.patterns, error) from error
 

@@ -115,6 +115,11 @@ def test_without_any_privilege_for_the_action() -> None:
     assert " on indices" not in str(refusal(nobody, "*", "-*", action=shards))
 
 
+def test_all_given_twice_is_every_index_for_who_may_name_it() -> None:
+    assert names(ALL, "_all", "_all") == names(ALL, "_all")
+    assert "on indices [_all]" in str(refusal(LOGS, "_all", "_all").reason)
+
+
 @pytest.mark.parametrize(
     ("expressions", "name"), [(["nothing*"], "nothing*"), (["logs-*", "x*"], "x*"), (["_all"], "[_all]"), ([], "[]")]
 )
