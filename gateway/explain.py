@@ -171,17 +171,20 @@ def explain(role: Role, action: str, names: Sequence[str], options: IndicesOptio
     requested = tuple(names)
     try:
         grant = authorize(role, action, requested, options, metadata)
+        # Which lines allow takes more work than whether any does, so that patterns may turn out to be too complex here.
+        checks = tuple(grant.checks)
+        granting = _granting(role, action, grant.names or (), metadata)
     except ElasticsearchException as error:
-        checks = error.checks if isinstance(error, Denied) else ()
-        return Explanation(action, role.subject, requested, error, checks=checks)
+        denied = tuple(error.checks) if isinstance(error, Denied) else ()
+        return Explanation(action, role.subject, requested, error, checks=denied)
     return Explanation(
         action,
         role.subject,
         requested,
         names=grant.names,
         indices=None if grant.indices is None else tuple(sorted(grant.indices)),
-        checks=grant.checks,
-        granting=_granting(role, action, grant.names or (), metadata),
+        checks=checks,
+        granting=granting,
         access=grant.access,
     )
 

@@ -5,7 +5,8 @@ A cluster action is decided by the action alone; an index action by the action a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gateway.authorization import denials, expressions
@@ -19,10 +20,11 @@ from gateway.authorization.actions import (
     traits,
 )
 from gateway.authorization.cluster_privileges import is_cluster_action
-from gateway.authorization.grant import Check, Grant
+from gateway.authorization.coverage import Resource
+from gateway.authorization.grant import Check, Grant, LazyChecks
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.privileges import is_index_action
-from gateway.authorization.roles import Resource, Role
+from gateway.authorization.roles import BYTES_OF_A_NAME, Role
 from gateway.authorization.system import check_system
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
@@ -80,13 +82,27 @@ def authorize_indices(
     """
     shards = frozenset(shard_indices)
     question = _question(action, names, options, point_in_time, shards)
-    remembered: Grant | None = None if question is None else role.memory.get(metadata, question)
+    remembered: Grant | ElasticsearchException | None = None if question is None else role.memory.get(metadata, question)
+    if isinstance(remembered, ElasticsearchException):
+        raise replace(remembered)
     if remembered is not None:
         return remembered
-    grant = _authorize_indices(role, action, names, options, metadata, point_in_time, shards, clock)
+    role.effort.refill()
+    try:
+        grant = _authorize_indices(role, action, names, options, metadata, point_in_time, shards, clock)
+    except ElasticsearchException as error:
+        if question is not None and role.effort.is_used_up:
+            # So that the same request is refused at once the next time.
+            role.memory.put(metadata, question, error, BYTES_OF_A_NAME * len(names or ()) + MAX_QUESTION)
+        raise
     if question is not None:
-        role.memory.put(metadata, question, grant, len(names or ()) + len(grant.names or ()) + len(grant.indices or ()))
+        role.memory.put(metadata, question, grant, _size(names or (), grant))
     return grant
+
+
+def _size(names: Sequence[str], grant: Grant) -> int:
+    answer = len(grant.names or ()) + len(grant.indices or ()) + 2 * len(grant.access)
+    return sum(map(len, names)) + BYTES_OF_A_NAME * (len(names) + answer)
 
 
 def _question(
@@ -166,6 +182,7 @@ def authorize_unresolved(
     remembered: Grant | None = role.memory.get(_ELSEWHERE, question)
     if remembered is not None:
         return remembered
+    role.effort.refill()
     checks = _before(role, action)
     if not is_index_action(action):
         raise denials.action_denied(role, action, checks=checks)
@@ -188,7 +205,7 @@ def authorize_unresolved(
     # Only what is allowed whatever else the request wants.
     grant = Grant(action, checks=checks)
     if sum(map(len, names or ())) <= MAX_QUESTION:
-        role.memory.put(_ELSEWHERE, question, grant, len(names or ()))
+        role.memory.put(_ELSEWHERE, question, grant, _size(names or (), grant))
     return grant
 
 
@@ -263,15 +280,21 @@ def _on_names(
     shard_indices: frozenset[str],
 ) -> Grant:
     resources = [expressions.as_resource(name, metadata) for name in resolved]
-    per_name = tuple(check_system(action) if role.system else role.check_index(action, resource) for resource in resources)
-    checks = (*checks, *per_name)
-    allowed = {resource.expression for resource, check in zip(resources, per_name, strict=True) if check.allowed}
-    if len(allowed) < len(resources):
+
+    def by_name() -> Iterator[Check]:
+        yield from checks
+        for name in resolved:
+            yield check_system(action) if role.system else role.check_index(action, expressions.as_resource(name, metadata))
+
+    every = LazyChecks(by_name)
+    allowed = [check_system(action).allowed] * len(resources) if role.system else role.allows(action, resources)
+    if not all(allowed):
         # The names are those of the request: replaced ones where wildcards were expanded, else as they came.
         asked = resolved if kind.expands else names
-        denied = [name for name in asked if name not in allowed]
-        raise denials.action_denied(role, action, names=asked, context=denials.on_indices(denied), checks=checks)
-    indices = frozenset(index for resource in resources for index in resource.indices(metadata))
+        known = {resource.expression for resource, is_allowed in zip(resources, allowed, strict=True) if is_allowed}
+        denied = [name for name in asked if name not in known]
+        raise denials.action_denied(role, action, names=asked, context=denials.on_indices(denied), checks=every)
+    indices = frozenset([index for resource in resources for index in resource.indices(metadata)])
     if not shard_indices <= indices:
-        raise denials.action_denied(role, action, names=names, context=denials.on_indices(names), checks=checks)
-    return Grant(action, resolved, indices, checks, {} if role.system else role.access(action, resources, metadata))
+        raise denials.action_denied(role, action, names=names, context=denials.on_indices(names), checks=every)
+    return Grant(action, resolved, indices, every, {} if role.system else role.access(action, resources, metadata))

@@ -30,7 +30,7 @@ def action_denied(
     names: Sequence[str] = (),
     context: str | None = None,
     cause: ElasticsearchException | None = None,
-    checks: tuple[Check, ...] = (),
+    checks: Sequence[Check] = (),
     roles_known: bool = True,
 ) -> Denied:
     """The 403 for an action. ``names``: those of the request, ``context``: what to say about them (see ``on_indices``)."""
@@ -69,7 +69,7 @@ def on_indices(denied: Iterable[str]) -> str | None:
     return "on " + " and ".join(parts) if parts else None
 
 
-def _denied(reason: str, action: str, cause: ElasticsearchException | None, checks: tuple[Check, ...]) -> Denied:
+def _denied(reason: str, action: str, cause: ElasticsearchException | None, checks: Sequence[Check]) -> Denied:
     return Denied("security_exception", reason, cause=cause, status=403, action=action, checks=checks)
 
 

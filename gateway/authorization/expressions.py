@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from gateway.authorization.coverage import Resource
 from gateway.authorization.date_math import resolve_date_math
 from gateway.authorization.hash_order import hash_order
-from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
+from gateway.authorization.metadata import AbstractionType, ClusterMetadata
 from gateway.authorization.privileges import Selector
-from gateway.authorization.roles import Resource, Role
-from gateway.globs import is_simple_pattern, simple_match
+from gateway.authorization.roles import Role
+from gateway.globs import glob, is_simple_pattern
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 
@@ -43,6 +44,8 @@ def split_selector(expression: str) -> tuple[str, str | None]:
 
 def as_resource(expression: str, metadata: ClusterMetadata) -> Resource:
     """What a resolved expression names."""
+    if _SEPARATOR not in expression:
+        return Resource.of(metadata, expression)
     name, suffix = split_selector(expression)
     return Resource.of(metadata, name, Selector.DATA if suffix is None else _SELECTORS[suffix])
 
@@ -71,6 +74,9 @@ def resolve(
         found = _expand_all(role, action, expressions, options, metadata, data_streams=data_streams)
     else:
         found = _expand(role, action, expressions, options, metadata, now, data_streams=data_streams)
+        if found == [ALL] and role.allows(action, [Resource(ALL)]) == [True]:
+            # ``_all`` given twice is one name by now, and that stands for every index.
+            found = _expand_all(role, action, found, options, metadata, data_streams=data_streams)
     if not found and not options.allow_no_indices:
         raise index_not_found(f"[{', '.join(expressions)}]")
     return tuple(found)
@@ -91,10 +97,11 @@ def _expand_all(
     if not _expands(options):
         return []
     selector = Selector.DATA if suffix is None else _SELECTORS[suffix]
+    visible = visibility("*", suffix, options, metadata, data_streams=data_streams)
     return [
         _combine(name, selector)
         for name in role.authorized_names(action, selector, metadata, data_streams=data_streams)
-        if is_visible("*", suffix, name, options, metadata, data_streams=data_streams)
+        if visible(name)
     ]
 
 
@@ -121,12 +128,14 @@ def _expand(
         expression = resolve_date_math(expression, now)
         if _expands(options) and is_simple_pattern(expression):
             wildcard_seen = True
-            matched = hash_order(
-                _combine(name, selector)
-                for name in role.authorized_names(action, selector, metadata, data_streams=data_streams)
-                if simple_match(expression, name)
-                and is_visible(expression, suffix, name, options, metadata, data_streams=data_streams)
-            )
+            authorized = role.authorized_names(action, selector, metadata, data_streams=data_streams)
+            match = glob(expression).fullmatch
+            visible = visibility(expression, suffix, options, metadata, data_streams=data_streams)
+            chosen = [name for name in authorized if match(name) is not None and visible(name)]
+            if selector is Selector.DATA and len(chosen) == len(authorized):
+                matched = chosen  # they are in their order already
+            else:
+                matched = hash_order(_combine(name, selector) for name in chosen)
             if not matched and not options.allow_no_indices:
                 raise index_not_found(expression)
         else:
@@ -169,26 +178,33 @@ def is_visible(
     expression: str, suffix: str | None, name: str, options: IndicesOptions, metadata: ClusterMetadata, *, data_streams: bool
 ) -> bool:
     """Whether a wildcard may show a name that it matches: open or closed, hidden, aliases, as the options say."""
-    abstraction = metadata.get(name)
-    if abstraction is None:
-        return False
-    implicitly = name.startswith(".") and expression.startswith(".") and is_simple_pattern(expression)
-    if abstraction.hidden and not options.expand_hidden and not implicitly:
-        return False
+    return visibility(expression, suffix, options, metadata, data_streams=data_streams)(name)
+
+
+def visibility(
+    expression: str, suffix: str | None, options: IndicesOptions, metadata: ClusterMetadata, *, data_streams: bool
+) -> Callable[[str], bool]:
+    """``is_visible`` for many names."""
+    shows_dots = expression.startswith(".") and is_simple_pattern(expression)
     failures = suffix == Selector.FAILURES.value
-    if abstraction.type is AbstractionType.ALIAS:
+
+    def visible(name: str) -> bool:
+        abstraction = metadata.get(name)
+        if abstraction is None:
+            return False
+        if abstraction.hidden and not options.expand_hidden and not (shows_dots and name.startswith(".")):
+            return False
+        if abstraction.type is AbstractionType.CONCRETE_INDEX:
+            return not failures and (options.expand_closed if abstraction.closed else options.expand_open)
+        if abstraction.type is AbstractionType.DATA_STREAM:
+            return data_streams
         return not options.ignore_aliases and (not failures or metadata.is_data_stream_related(abstraction))
-    if abstraction.type is AbstractionType.DATA_STREAM:
-        return data_streams
-    return not failures and _state_matches(abstraction, options)
+
+    return visible
 
 
 def _expands(options: IndicesOptions) -> bool:
     return options.expand_open or options.expand_closed
-
-
-def _state_matches(index: IndexAbstraction, options: IndicesOptions) -> bool:
-    return options.expand_closed if index.closed else options.expand_open
 
 
 def _combine(name: str, selector: Selector) -> str:

@@ -6,15 +6,20 @@ Source: ``FieldPermissions`` of x-pack core 8.19. Patterns are those of ``Automa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gateway.authorization.descriptors import FieldSecurity
-from gateway.authorization.patterns import compile_pattern, parse_expression
+from gateway.authorization.name_index import of_wildcards
+from gateway.authorization.patterns import parse_expression, split_wildcard
 from gateway.lucene import languages, regexp
 from gateway.lucene.automaton import Automaton, is_subset
 from gateway.lucene.languages import Language, TooComplexError, Work
 from protocol.errors import ElasticsearchException
+
+_MAX_LANGUAGES: Final = 256
+"""Of rules, to keep."""
 
 METADATA_FIELDS: Final = languages.concat([languages.text("_"), languages.ANY_WORD])
 """Every list of granted fields has these."""
@@ -61,6 +66,7 @@ def language_of(pattern: str, work: Work | None = None) -> Language:
     return regexp.parse_wildcard(pattern)
 
 
+@lru_cache(_MAX_LANGUAGES)
 def language_of_rule(rule: FieldSecurity) -> Language:
     """The field names that a rule shows. Raises ``ValueError``."""
     granted = languages.ANY_WORD
@@ -95,8 +101,30 @@ def _is_special(pattern: str) -> bool:
 
 
 _MAX_MATCHING: Final = 100_000
-"""Steps of the expressions of one matcher. A role may need as many matchers as it covers indices, each in its own way."""
+"""Steps of the expressions of one rule."""
+_MAX_RULES: Final = 1_000
+"""To keep. They hold what was made of their patterns."""
 _MAX_PROVING: Final = 10_000
+_MAX_NAME: Final = 100_000
+"""Steps that the wildcards of one list may take for one name: only a name of megabytes needs so many."""
+
+
+class _Rule:
+    """Whether a name is granted, and not excepted."""
+
+    __slots__ = ("_exclude", "_grant", "work")
+
+    def __init__(self, rule: FieldSecurity) -> None:
+        self.work = Work(_MAX_MATCHING)
+        self._grant = None if rule.grant is None else _Names(rule.grant, self.work)
+        self._exclude = _Names(rule.exclude, self.work)
+
+    def allows(self, name: str) -> bool:
+        granted = self._grant is None or name.startswith("_") or self._grant.match(name)
+        return granted and not self._exclude.match(name)
+
+
+_rule = lru_cache(_MAX_RULES)(_Rule)
 
 
 class FieldMatcher:
@@ -106,11 +134,8 @@ class FieldMatcher:
 
     def __init__(self, rules: Iterable[FieldSecurity]) -> None:
         self.rules = tuple(rules)
-        work = Work(_MAX_MATCHING)
         try:
-            self._rules = tuple(
-                (None if rule.grant is None else _Names(rule.grant, work), _Names(rule.exclude, work)) for rule in self.rules
-            )
+            self._rules = tuple([_rule(rule) for rule in self.rules])
         except ValueError as error:
             raise _uncomputable(error) from error
 
@@ -118,23 +143,26 @@ class FieldMatcher:
         """Metadata fields (``_id``) are granted by every rule, and may be excepted like others. Raises a security_exception when the
         patterns are too complex."""
         try:
-            return any(
-                (grant is None or name.startswith("_") or grant.match(name)) and not exclude.match(name)
-                for grant, exclude in self._rules
-            )
+            return any(rule.allows(name) for rule in self._rules)
         except TooComplexError as error:
             raise _uncomputable(error) from error
 
-    def shows_everything(self) -> bool:
-        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, which is no
-        harm: what ``allows`` says is right in any case."""
-        if not all(map(self.allows, _PROBES)):
+    def shows_everything(self, work: Work) -> bool:
+        """Whether the rules take nothing away together, as ``a*`` with ``*`` but ``a*`` does. False where that is hard to tell, or half of
+        ``work`` is spent, which is no harm: what ``allows`` says is right in any case. Raises TooComplexError when no work is left."""
+        work.spend(5 * len(self.rules))
+        if 2 * work.spent > work.limit:
             return False
-        work = Work(_MAX_PROVING)
+        before = sum([rule.work.spent for rule in self._rules])
+        proving = Work(_MAX_PROVING)
         try:
-            return is_subset(languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), work), work)
+            return all(map(self.allows, _PROBES)) and is_subset(
+                languages.ANY_WORD, languages.union(map(language_of_rule, self.rules), proving), proving
+            )
         except TooComplexError:
             return False
+        finally:
+            work.spend(proving.spent + sum([rule.work.spent for rule in self._rules]) - before)
 
 
 _PROBES: Final = ("", "a", "\U0010ffff")
@@ -142,24 +170,27 @@ _PROBES: Final = ("", "a", "\U0010ffff")
 
 
 class _Names:
-    """Whether a name matches any of some patterns: words by look-up, regular expressions all at once."""
+    """Whether a name matches any of some patterns: words by look-up, regular expressions all at once, and many wildcards as well."""
 
-    __slots__ = ("_expressions", "_wildcards", "_words")
+    __slots__ = ("_expressions", "_wildcards", "_words", "_work")
 
     def __init__(self, patterns: tuple[str, ...], work: Work) -> None:
         patterns = taken(patterns)
         expressions = [pattern for pattern in patterns if pattern.startswith("/")]
         special = [pattern for pattern in patterns if _is_special(pattern) and not pattern.startswith("/")]
         self._words = frozenset(patterns).difference(expressions, special, ("",))
-        self._wildcards: tuple[Callable[[str], bool], ...] = tuple(map(compile_pattern, special))
+        self._wildcards = of_wildcards({(1, pattern): split_wildcard(pattern) for pattern in special}) if special else None
+        self._work = Work(_MAX_NAME)
         self._expressions = Automaton(languages.union(map(language_of, expressions), work), work=work) if expressions else None
 
     def match(self, name: str) -> bool:
-        return (
-            name in self._words
-            or any(matches(name) for matches in self._wildcards)
-            or (self._expressions is not None and self._expressions.matches(name))
-        )
+        if name in self._words:
+            return True
+        if self._wildcards is not None:
+            self._work.refill()
+            if self._wildcards(name, self._work):
+                return True
+        return self._expressions is not None and self._expressions.matches(name)
 
 
 def _uncomputable(error: ValueError) -> ElasticsearchException:

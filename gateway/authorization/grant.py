@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from gateway.authorization.index_access import EVERYTHING, IndexAccess
 from protocol.errors import ElasticsearchException
@@ -50,6 +51,36 @@ class Check:
         ]
 
 
+class LazyChecks(Sequence[Check]):
+    """Checks that are made when somebody looks at them: hardly any request needs them, and there is one for each name."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Iterable[Check]]) -> None:
+        self._make = make
+        self._made: tuple[Check, ...] | None = None
+
+    def _all(self) -> tuple[Check, ...]:
+        if self._made is None:
+            self._made = tuple(self._make())
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Check]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, at: int) -> Check: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Check, ...]: ...
+
+    def __getitem__(self, at: int | slice) -> Check | tuple[Check, ...]:
+        return self._all()[at]
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A request that may run.
@@ -63,7 +94,7 @@ class Grant:
     action: str
     names: tuple[str, ...] | None = None
     indices: frozenset[str] | None = None
-    checks: tuple[Check, ...] = field(default=(), compare=False)
+    checks: Sequence[Check] = field(default=(), compare=False)
     access: Mapping[str, IndexAccess] = field(default_factory=dict, hash=False)
 
     @property
@@ -87,11 +118,11 @@ class Denied(ElasticsearchException):
     """A refusal, as it goes over the wire, with the checks that led to it."""
 
     action: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: Sequence[Check] = ()
 
     def explain(self) -> list[str]:
         return [f"denied: {self.reason}", *_lines(self.checks)]
 
 
-def _lines(checks: tuple[Check, ...]) -> list[str]:
+def _lines(checks: Sequence[Check]) -> list[str]:
     return [f"  {'' if check.name is None else f'[{check.name}] '}{line}" for check in checks for line in check.explain()]

@@ -17,8 +17,12 @@ def hash_order(names: Iterable[str]) -> list[str]:
 
 @lru_cache(65_536)
 def _spread(name: str) -> int:
-    units = name.encode("utf-16-be", "surrogatepass")
     code = 0
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
+    if name.isascii():
+        for unit in name.encode():
+            code = (31 * code + unit) & 0xFFFFFFFF
+    else:
+        units = name.encode("utf-16-be", "surrogatepass")
+        for high, low in zip(units[::2], units[1::2], strict=True):
+            code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
     return code ^ (code >> 16)

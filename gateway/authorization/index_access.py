@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from threading import Lock
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from gateway.authorization.descriptors import FieldSecurity
 from gateway.authorization.document_queries import DocumentQuery, Query
 from gateway.authorization.field_patterns import FieldMatcher
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 
-MAX_REMEMBERED_FIELDS: Final = 10_000
-"""Field names come from mappings and from requests, so there is a limit."""
+MAX_REMEMBERED_FIELDS: Final = 500_000
+"""Fields in the answers that are remembered, for all combinations of rules together. Names come from mappings and from requests."""
 
 MAX_COMBINED: Final = 256
 """Combinations of rules for which the result is kept, with the fields that each remembers."""
+
+
+class _Fields(dict[str, bool]):
+    """Whether fields may be seen."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Remembered:
+    """All of them together. What belongs to combinations that are gone counts until everything is forgotten."""
+
+    def __init__(self) -> None:
+        self._every: WeakValueDictionary[int, _Fields] = WeakValueDictionary()
+        self._count = 0
+        self._lock = Lock()
+
+    def add(self, fields: _Fields) -> None:
+        with self._lock:
+            self._every[id(fields)] = fields
+
+    def put(self, fields: _Fields, name: str, seen: bool) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count > MAX_REMEMBERED_FIELDS:
+                self._count = 1
+                for one in self._every.values():
+                    one.clear()
+            fields[name] = seen
+
+
+_REMEMBERED: Final = _Remembered()
 
 
 class FieldAccess:
@@ -26,16 +60,15 @@ class FieldAccess:
     def __init__(self, rules: tuple[frozenset[FieldSecurity], ...]) -> None:
         self.rules = rules
         self._matchers = tuple(FieldMatcher(one) for one in rules)
-        self._remembered: dict[str, bool] = {}
+        self._remembered = _Fields()
+        _REMEMBERED.add(self._remembered)
 
     def allows(self, name: str) -> bool:
         """Whether the field with this full name (``user.name.keyword``) may be seen."""
         known = self._remembered.get(name)
         if known is None:
             known = all(matcher.allows(name) for matcher in self._matchers)
-            if len(self._remembered) >= MAX_REMEMBERED_FIELDS:
-                self._remembered.clear()
-            self._remembered[name] = known
+            _REMEMBERED.put(self._remembered, name, known)
         return known
 
     def __eq__(self, other: object) -> bool:
@@ -106,16 +139,38 @@ class AccessRules:
 UNRESTRICTED: Final = AccessRules()
 
 
-@lru_cache(MAX_COMBINED)
-def combine(rules: tuple[AccessRules, ...]) -> IndexAccess:
-    """What all of some descriptor sets show, each by its rules."""
+def joined(rules: Sequence[AccessRules]) -> AccessRules:
+    """``|`` of one or more."""
+    if len(rules) == 1:
+        return rules[0]
+    queries = [one.queries for one in rules if one.queries is not None]
+    fields = [one.fields for one in rules if one.fields is not None]
+    return AccessRules(
+        frozenset[DocumentQuery]().union(*queries) if len(queries) == len(rules) else None,
+        frozenset[FieldSecurity]().union(*fields) if len(fields) == len(rules) else None,
+    )
+
+
+_combined: dict[tuple[AccessRules, ...], IndexAccess] = {}
+
+
+def combine(rules: tuple[AccessRules, ...], work: Work) -> IndexAccess:
+    """What all of some descriptor sets show, each by its rules. Raises TooComplexError when there is no work left."""
+    known = _combined.get(rules)
+    if known is not None:
+        return known
     queries = [
         sorted(one.queries, key=lambda query: query.text.encode("utf-8", "surrogatepass"))
         for one in rules
         if one.queries is not None
     ]
-    fields = tuple(one.fields for one in rules if one.fields is not None and not FieldMatcher(one.fields).shows_everything())
+    work.spend(1 + sum(map(len, queries)))
+    fields = tuple(one.fields for one in rules if one.fields is not None and not FieldMatcher(one.fields).shows_everything(work))
     problem = next((query.problem for one in queries for query in one if query.problem is not None), None)
-    return IndexAccess(
+    found = IndexAccess(
         tuple(tuple(query.query for query in one) for one in queries), FieldAccess(fields) if fields else None, problem
     )
+    while len(_combined) >= MAX_COMBINED:
+        _combined.pop(next(iter(_combined)), None)
+    _combined[rules] = found
+    return found

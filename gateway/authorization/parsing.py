@@ -34,12 +34,12 @@ _RULES = (
 )
 
 
-def parse_descriptor_set(raw: bytes | str) -> tuple[RoleDescriptor, ...]:
-    """``{"name": {descriptor}, …}``, as the subject info and API keys carry it."""
+def parse_descriptor_set(raw: bytes | str, work: Work | None = None) -> tuple[RoleDescriptor, ...]:
+    """``{"name": {descriptor}, …}``, as the subject info and API keys carry it. ``work``: what its field patterns may cost."""
     body = load_json(raw)
     if not isinstance(body, dict):
         _fail(f"expected an object of role descriptors but found [{token_name(body)}] instead")
-    work = Work(MAX_SET_WORK)
+    work = Work(MAX_SET_WORK) if work is None else work
     return tuple(parse_role_descriptor(name, descriptor, work) for name, descriptor in body.items())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Final
 
 from gateway import globs
 from gateway.lucene import regexp
@@ -24,27 +25,36 @@ MAX_SET_WORK = 300_000
 """Steps that the regular expressions of one descriptor set may take together, once for its indices and once for its fields: half a second.
 Lucene allows each of them about a third as much."""
 
-_ANY_CHAR = object()
-_ANY_WORD = object()
+ANY_CHAR: Final = object()
+ANY_WORD: Final = object()
+"""What a ``?`` and a ``*`` stand for, among the letters of a wildcard."""
 
 
 class NamePatterns:
-    """Whether a name matches any of some patterns, and which. Raises a security_exception when a pattern cannot be understood."""
+    """Whether a name matches any of some patterns, and which. Raises a security_exception when a pattern cannot be understood.
 
-    __slots__ = ("_exact", "_others", "patterns")
+    ``words``: the patterns that only match themselves; ``others``: those that may match more; ``automata``: of those that are regular
+    expressions. One by one: see ``NameIndex``
+    for many names.
+    """
+
+    __slots__ = ("automata", "others", "patterns", "words")
 
     def __init__(self, patterns: Iterable[str], *, escapes: bool = False, work: Work | None = None) -> None:
         """``escapes``: the second dialect, in which a backslash always escapes. ``work``: what regular expressions may cost, together with
         those of others to which the same is given."""
         self.patterns = tuple(dict.fromkeys(patterns))
         special = "*?\\" if escapes else "*?"
-        self._exact = frozenset(p for p in self.patterns if not p.startswith("/") and not any(char in p for char in special))
+        self.words = frozenset(p for p in self.patterns if not p.startswith("/") and not any(char in p for char in special))
         try:
-            self._others = tuple((p, _predicate(p, work)) for p in self.patterns if p not in self._exact)
+            self.automata = {p: Automaton(parse_expression(p, work), work=work) for p in self.patterns if p.startswith("/")}
         except TooComplexError as error:
-            raise _set_error("is too complex to evaluate", self.patterns, str(error), 500) from error
+            raise too_complex(self.patterns, error) from error
         except ValueError as error:
             raise _set_error("is invalid", self.patterns, str(error), 400) from error
+        others = tuple(p for p in self.patterns if p not in self.words)
+        # Elasticsearch cuts the asterisks off both ends of a pattern that is not alone, and nothing is left of this one.
+        self.others = others if len(others) == 1 else tuple(p for p in others if p != "**")
 
     @property
     def total(self) -> bool:
@@ -53,12 +63,16 @@ class NamePatterns:
 
     def find(self, name: str) -> str | None:
         """The pattern that the name matches, the literal one first; ``None`` when there is none."""
-        if name in self._exact:
+        if name in self.words:
             return name
         try:
-            return next((pattern for pattern, matches in self._others if matches(name)), None)
+            return next((pattern for pattern in self.others if self._matches(pattern, name)), None)
         except TooComplexError as error:
-            raise _set_error("is too complex to evaluate", self.patterns, str(error), 500) from error
+            raise too_complex(self.patterns, error) from error
+
+    def _matches(self, pattern: str, name: str) -> bool:
+        automaton = self.automata.get(pattern)
+        return compile_pattern(pattern)(name) if automaton is None else automaton.matches(name)
 
     def __call__(self, name: str) -> bool:
         return self.find(name) is not None
@@ -80,16 +94,12 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         return _never
     if pattern.startswith("/"):
         return Automaton(parse_expression(pattern)).matches
-    tokens = _tokens(pattern)
-    if all(isinstance(token, str) for token in tokens):
-        return "".join(str(token) for token in tokens).__eq__
-    if tokens == [_ANY_WORD]:
+    letters = split_wildcard(pattern)
+    if all(isinstance(letter, str) for letter in letters):
+        return "".join(map(str, letters)).__eq__
+    if letters == [ANY_WORD]:
         return _always
-    if tokens[-1] is _ANY_WORD and all(isinstance(token, str) for token in tokens[:-1]):
-        prefix = "".join(str(token) for token in tokens[:-1])
-        return lambda name: name.startswith(prefix)
-    match = _wildcard(tokens).fullmatch
-    return lambda name: match(name) is not None
+    return _wildcard(letters)
 
 
 def parse_expression(pattern: str, work: Work | None = None) -> Language:
@@ -102,12 +112,6 @@ def parse_expression(pattern: str, work: Work | None = None) -> Language:
     return regexp.parse(pattern[1:-1], work=work)
 
 
-def _predicate(pattern: str, work: Work | None) -> Callable[[str], bool]:
-    if work is None or not pattern.startswith("/"):
-        return compile_pattern(pattern)
-    return Automaton(parse_expression(pattern, work), work=work).matches
-
-
 def _never(name: str) -> bool:  # noqa: ARG001
     return False
 
@@ -116,29 +120,71 @@ def _always(name: str) -> bool:  # noqa: ARG001
     return True
 
 
-def _tokens(pattern: str) -> list[object]:
-    tokens: list[object] = []
+def split_wildcard(pattern: str) -> list[object]:
+    """The letters of a pattern that is no regular expression, escapes taken off, with ``ANY_CHAR`` and ``ANY_WORD`` among them."""
+    letters: list[object] = []
     chars = iter(pattern)
     for char in chars:
         if char == "\\":
-            tokens.append(next(chars, "\\"))
+            letters.append(next(chars, "\\"))
         elif char == "?":
-            tokens.append(_ANY_CHAR)
+            letters.append(ANY_CHAR)
         elif char != "*":
-            tokens.append(char)
-        elif not tokens or tokens[-1] is not _ANY_WORD:
-            tokens.append(_ANY_WORD)
-    return tokens
+            letters.append(char)
+        elif not letters or letters[-1] is not ANY_WORD:
+            letters.append(ANY_WORD)
+    return letters
 
 
-def _wildcard(tokens: list[object]) -> re.Pattern[str]:
+def _wildcard(letters: list[object]) -> Callable[[str], bool]:
+    if ANY_CHAR in letters:
+        return _with_any_char(letters)
     parts = [""]
-    for token in tokens:
-        if token is _ANY_WORD:
+    for letter in letters:
+        if letter is ANY_WORD:
             parts.append("")
         else:
-            parts[-1] += "." if token is _ANY_CHAR else re.escape(str(token))
-    return globs.joined(parts)
+            parts[-1] += str(letter)
+    first, *middle, last = parts
+    if not middle and not last:
+        return lambda name: name.startswith(first)
+    least = len(first) + len(last)
+
+    def matches(name: str) -> bool:
+        if len(name) < least or not (name.startswith(first) and name.endswith(last)):
+            return False
+        at, end = len(first), len(name) - len(last)
+        # The first place where a part fits is as good as any later one.
+        for part in middle:
+            if (at := name.find(part, at, end)) < 0:
+                return False
+            at += len(part)
+        return True
+
+    return matches
+
+
+def _with_any_char(letters: list[object]) -> Callable[[str], bool]:
+    match: Callable[[str], object] | None = None
+
+    def matches(name: str) -> bool:
+        nonlocal match
+        if match is None:  # compiling takes a while, and many patterns are never asked
+            parts = [""]
+            for letter in letters:
+                if letter is ANY_WORD:
+                    parts.append("")
+                else:
+                    parts[-1] += "." if letter is ANY_CHAR else re.escape(str(letter))
+            match = globs.joined(parts).fullmatch
+        return match(name) is not None
+
+    return matches
+
+
+def too_complex(patterns: tuple[str, ...], error: TooComplexError) -> ElasticsearchException:
+    """What refuses a request when patterns take more work than is sane."""
+    return _set_error("is too complex to evaluate", patterns, str(error), 500)
 
 
 def _set_error(problem: str, patterns: tuple[str, ...], cause: str, status: int) -> ElasticsearchException:

@@ -6,81 +6,38 @@ them allows, so that one more set can only take away.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from gateway.authentication.subjects import Subject
 from gateway.authorization.cluster_privileges import ClusterPrivilege, cluster_privilege
+from gateway.authorization.coverage import Coverage, IndexGroup, Resource, is_restricted
 from gateway.authorization.descriptors import IndicesPrivileges, RoleDescriptor
 from gateway.authorization.document_queries import parse_document_query
 from gateway.authorization.grant import Check, Rule
 from gateway.authorization.hash_order import hash_order
-from gateway.authorization.index_access import UNRESTRICTED, AccessRules, IndexAccess, combine
+from gateway.authorization.index_access import AccessRules, IndexAccess, combine
+from gateway.authorization.memory import Memory
 from gateway.authorization.metadata import AbstractionType, ClusterMetadata, IndexAbstraction
-from gateway.authorization.patterns import MAX_SET_WORK, NamePatterns
-from gateway.authorization.privileges import IndexPrivilege, Selector, index_privilege
-from gateway.authorization.restricted import is_restricted_name
-from gateway.lucene.languages import Work
+from gateway.authorization.patterns import MAX_SET_WORK, NamePatterns, too_complex
+from gateway.authorization.privileges import IndexPrivilege, Selector
+from gateway.lucene.languages import TooComplexError, Work
 from protocol.errors import ElasticsearchException
 
 MAX_REMEMBERED_ACTIONS = 512
 """Action names per set for which the applicable groups are remembered. Names come from outside, so there is a limit."""
-MAX_REMEMBERED_NAMES = 10_000
-"""Names in all the answers that a role remembers: some megabytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A name to check, with what the cluster knows of it (``None``: there is no such name)."""
-
-    name: str
-    selector: Selector = Selector.DATA
-    abstraction: IndexAbstraction | None = None
-    parent: IndexAbstraction | None = None
-
-    @classmethod
-    def of(cls, metadata: ClusterMetadata, name: str, selector: Selector = Selector.DATA) -> Resource:
-        abstraction = metadata.get(name)
-        return cls(name, selector, abstraction, metadata.parent(abstraction))
-
-    def indices(self, metadata: ClusterMetadata) -> tuple[str, ...]:
-        """The concrete indices that it stands for."""
-        return metadata.concrete_indices(self.name, failures=self.selector is Selector.FAILURES)
-
-    @property
-    def expression(self) -> str:
-        """The name with its selector, which is left out for data."""
-        return self.name if self.selector is Selector.DATA else f"{self.name}::{self.selector.value}"
-
-
-class IndexGroup:
-    """One entry of ``indices`` of a descriptor. ``shows``: its document and field rules, joined with those of other entries for the same
-    names (see ``_merged_rules``)."""
-
-    __slots__ = ("descriptor", "names", "privileges", "shows", "source")
-
-    def __init__(
-        self, descriptor: str, entry: IndicesPrivileges, shows: AccessRules = UNRESTRICTED, work: Work | None = None
-    ) -> None:
-        self.descriptor = descriptor
-        self.source = entry
-        self.shows = shows
-        self.names = NamePatterns(entry.names, work=work)
-        self.privileges: tuple[IndexPrivilege, ...] = tuple(index_privilege(name) for name in entry.privileges)
-
-    def find(self, name: str, abstraction: IndexAbstraction | None) -> str | None:
-        """The pattern that covers the name. Restricted names need ``allow_restricted_indices``."""
-        restricted = is_restricted_name(name) or (abstraction is not None and abstraction.system)
-        if restricted and not self.source.allow_restricted_indices:
-            return None
-        return self.names.find(name)
+MAX_EFFORT: Final = 300_000
+"""Steps that name patterns may take for one request: half a second."""
+BYTES_OF_A_NAME: Final = 100
+"""That a name in an answer takes, in a list and in a set."""
 
 
 class DescriptorSet:
-    """Descriptors of one origin, any of which may allow. Raises the errors of unknown privileges and bad patterns when it is made."""
+    """Descriptors of one origin, any of which may allow. Raises the errors of unknown privileges and bad patterns when it is made.
+    ``work``: what its regular expressions may cost."""
 
-    def __init__(self, origin: str, descriptors: Iterable[RoleDescriptor]) -> None:
+    def __init__(self, origin: str, descriptors: Iterable[RoleDescriptor], work: Work | None = None) -> None:
         self.origin = origin
         self.descriptors = tuple(descriptors)
         self.cluster: tuple[tuple[str, ClusterPrivilege], ...] = tuple(
@@ -92,7 +49,7 @@ class DescriptorSet:
             if not is_explicit_denial(descriptor.indices)
             for entry in descriptor.indices
         ]
-        work = Work(MAX_SET_WORK)
+        work = Work(MAX_SET_WORK) if work is None else work
         merged = _merged_rules(entry for _, entry in entries)
         self.groups = tuple(IndexGroup(name, entry, merged[_merge_key(entry)], work) for name, entry in entries)
         self.restricts = any(not rules.unrestricted for rules in merged.values())
@@ -102,6 +59,7 @@ class DescriptorSet:
             if descriptor.run_as
         )
         self._by_action: dict[str, tuple[tuple[IndexGroup, IndexPrivilege], ...]] = {}
+        self._coverages: dict[str, Coverage] = {}
 
     @property
     def restricted_by_workflow(self) -> bool:
@@ -132,26 +90,20 @@ class DescriptorSet:
     def index_rules(self, action: str, resource: Resource) -> Iterator[tuple[Rule, IndexGroup]]:
         """All rules that allow the action on the resource. An index of a data stream is covered by its own name or by the stream's."""
         for group, privilege in self._applicable(action):
-            if (pattern := _covering_pattern(group, privilege, resource)) is not None:
+            if (pattern := group.covering_pattern(privilege, resource)) is not None:
                 yield Rule(self.origin, group.descriptor, privilege.name, pattern), group
 
-    def shown(self, action: str, resources: Iterable[Resource], metadata: ClusterMetadata) -> dict[str, AccessRules]:
-        """What each concrete index behind the resources shows. Rules of several resources for one index are joined as those of several
-        entries are; an index that no entry covers is left out."""
-        found: dict[str, AccessRules] = {}
-        applicable = self._applicable(action)
-        for resource in resources:
-            covering: AccessRules | None = None
-            for group, privilege in applicable:
-                if group.shows is not covering and _covering_pattern(group, privilege, resource) is not None:
-                    covering = group.shows if covering is None else covering | group.shows
-                    if covering.unrestricted:
-                        break
-            if covering is None:
-                continue
-            for index in resource.indices(metadata):
-                known = found.get(index)
-                found[index] = covering if known is None or known is covering else known | covering
+    def coverage(self, action: str) -> Coverage:
+        """What ``index_rules`` are about, for many resources: the same object for all actions that the same entries allow."""
+        found = self._coverages.get(action)
+        if found is None:
+            selectors: dict[int, frozenset[Selector]] = {}
+            groups = {id(group): group for group, _ in self._applicable(action)}
+            for group, privilege in self._applicable(action):
+                selectors[id(group)] = selectors.get(id(group), frozenset()) | privilege.selectors
+            entries = tuple((groups[each], selectors[each]) for each in groups)
+            equal = (one for one in self._coverages.values() if one.entries == entries)
+            found = self._coverages[action] = next(equal, None) or Coverage(entries)
         return found
 
     def _applicable(self, action: str) -> tuple[tuple[IndexGroup, IndexPrivilege], ...]:
@@ -162,6 +114,7 @@ class DescriptorSet:
             )
             if len(self._by_action) >= MAX_REMEMBERED_ACTIONS:
                 self._by_action.clear()
+                self._coverages.clear()
             self._by_action[action] = found
         return found
 
@@ -187,45 +140,6 @@ def is_explicit_denial(entries: tuple[IndicesPrivileges, ...]) -> bool:
     return len(entries) == 1 and entries[0].privileges[0].lower() == "none"
 
 
-def _covering_pattern(group: IndexGroup, privilege: IndexPrivilege, resource: Resource) -> str | None:
-    abstraction, parent = resource.abstraction, resource.parent
-    if abstraction is not None and parent is not None:
-        # An index of the failure store is named directly, hence as data, but it is the stream's failures that must be allowed.
-        through = Selector.FAILURES if abstraction.failure_index else Selector.DATA
-        asked = through if abstraction.failure_index else resource.selector
-        if asked is through and through in privilege.selectors and (pattern := group.find(parent.name, parent)) is not None:
-            return pattern
-    if resource.selector not in privilege.selectors:
-        return None
-    return group.find(resource.name, abstraction)
-
-
-class Memory:
-    """Answers about one state of the cluster, forgotten when another one is asked about, and when there are too many."""
-
-    __slots__ = ("_about", "_answers", "_weight")
-
-    def __init__(self) -> None:
-        self._about: ClusterMetadata | None = None
-        self._answers: dict[Hashable, Any] = {}
-        self._weight = 0
-
-    def get(self, metadata: ClusterMetadata, question: Hashable) -> Any:
-        return self._answers.get(question) if self._about is metadata else None
-
-    def put(self, metadata: ClusterMetadata, question: Hashable, answer: Any, names: int) -> None:
-        """``names``: how many names question and answer hold."""
-        weight = names + 10
-        if weight > MAX_REMEMBERED_NAMES:
-            return
-        if self._about is not metadata or self._weight + weight > MAX_REMEMBERED_NAMES:
-            self._about = metadata
-            self._answers.clear()
-            self._weight = 0
-        self._answers[question] = answer
-        self._weight += weight
-
-
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Role:
     """What a subject may do: what every one of ``sets`` allows (with no set: nothing).
@@ -242,6 +156,9 @@ class Role:
     authenticating_names: tuple[str, ...] | None = None
     system: bool = False
     memory: Memory = field(default_factory=Memory, repr=False)
+    effort: Work = field(default_factory=lambda: Work(MAX_EFFORT), repr=False)
+    """What the patterns of all sets together may still cost for one request. The methods below that take many names raise a
+    security_exception when it is used up."""
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -262,6 +179,17 @@ class Role:
         rules = tuple(one.index_rule(action, resource) for one in self.sets)
         return Check(resource.expression, self.origins, rules)
 
+    def allows(self, action: str, resources: Sequence[Resource]) -> list[bool]:
+        """``check_index(…).allowed`` for many, without the rules."""
+        coverages = self._coverages(action)
+        data, failures = (self._covering(action, selector) for selector in (Selector.DATA, Selector.FAILURES))
+        return [
+            (data if resource.selector is Selector.DATA else failures)(resource.name, resource.abstraction)
+            if resource.parent is None
+            else bool(coverages) and all(one.covers(resource, self.effort) for one in coverages)
+            for resource in resources
+        ]
+
     def check_run_as(self) -> Check:
         """Whether the authenticating user may act for the effective one."""
         user = self.subject.principal
@@ -271,16 +199,29 @@ class Role:
     def access(self, action: str, resources: Sequence[Resource], metadata: ClusterMetadata) -> Mapping[str, IndexAccess]:
         """What may be seen in those of the concrete indices behind the resources that are not shown whole. All of the resources must have
         been allowed. Raises a security_exception (403) for a query that is a template."""
-        shown = [one.shown(action, resources, metadata) for one in self.sets if one.restricts]
+        coverages = [one.coverage(action) for one in self.sets if one.restricts]
+        if not coverages:
+            return {}
+        shown = [one.shown(resources, metadata, self.effort) for one in coverages]
         access: dict[str, IndexAccess] = {}
+        known: dict[tuple[int, ...], IndexAccess] = {}
         for index in dict.fromkeys(index for one in shown for index in one):
-            rules = tuple(one[index] for one in shown)
-            if any(one.template for one in rules):
-                raise self._template_refused(action, index, rules)
-            combined = combine(rules)
+            shows = tuple([one[index] for one in shown])
+            combined = known.get(shows)
+            if combined is None:
+                combined = known[shows] = self._combined(action, index, coverages, shows)
             if not combined.unrestricted:
                 access[index] = combined
         return access
+
+    def _combined(self, action: str, index: str, coverages: Sequence[Coverage], shows: tuple[int, ...]) -> IndexAccess:
+        try:
+            rules = tuple(one.rules(each, self.effort) for one, each in zip(coverages, shows, strict=True))
+            if any(one.template for one in rules):
+                raise self._template_refused(action, index, rules)
+            return combine(rules, self.effort)
+        except TooComplexError as error:
+            raise too_complex(coverages[0].patterns, error) from error
 
     def _template_refused(self, action: str, index: str, rules: tuple[AccessRules, ...]) -> ElasticsearchException:
         text = next(query.text for one in rules for query in one.queries or () if query.template)
@@ -302,26 +243,38 @@ class Role:
     ) -> tuple[str, ...]:
         """Names in the cluster that wildcards may expand to, before visibility, in the order in which Elasticsearch goes through them.
         Remembered until the metadata change."""
-        question = (action, selector, data_streams)
-        remembered: tuple[str, ...] | None = self.memory.get(metadata, question)
+        question = (self._coverages(action), selector, data_streams)
+        remembered: tuple[str, ...] | ElasticsearchException | None = self.memory.get(metadata, question)
+        if isinstance(remembered, ElasticsearchException):
+            raise replace(remembered)
         if remembered is not None:
             return remembered
+        try:
+            found = tuple(hash_order(self._authorized_names(action, selector, metadata, data_streams=data_streams)))
+        except ElasticsearchException as error:
+            # The next request is refused at once.
+            self.memory.put(metadata, question, error, BYTES_OF_A_NAME)
+            raise
+        self.memory.put(metadata, question, found, BYTES_OF_A_NAME * len(found))
+        return found
+
+    def _authorized_names(
+        self, action: str, selector: Selector, metadata: ClusterMetadata, *, data_streams: bool
+    ) -> dict[str, None]:
         names: dict[str, None] = {}
+        covers = self._covering(action, selector)
+        covers_failures = self._covering(action, Selector.FAILURES)
         for abstraction in metadata:
             is_stream = abstraction.type is AbstractionType.DATA_STREAM
             if (is_stream and not data_streams) or (selector is Selector.FAILURES and not is_stream):
                 continue
             parent = metadata.parent(abstraction) if data_streams and abstraction.failure_index else None
-            if self._all_cover(action, selector, abstraction.name, abstraction) or (
-                parent is not None and self._all_cover(action, Selector.FAILURES, parent.name, parent)
-            ):
+            if covers(abstraction.name, abstraction) or (parent is not None and covers_failures(parent.name, parent)):
                 names[abstraction.name] = None
                 if is_stream:
                     behind = abstraction.indices if selector is Selector.DATA else abstraction.failure_indices
                     names.update(dict.fromkeys(name for name in behind if name in metadata))
-        found = tuple(hash_order(names))
-        self.memory.put(metadata, question, found, len(found))
-        return found
+        return names
 
     def is_available(self, action: str, resource: Resource) -> bool:
         """Whether an explicit name counts as available. Narrower than ``check_index``: all sets must cover the same name, either that of
@@ -330,13 +283,31 @@ class Role:
         if parent is not None and abstraction is not None:
             through = Selector.FAILURES if abstraction.failure_index else Selector.DATA
             asked = through if abstraction.failure_index else resource.selector
-            if asked is through and self._all_cover(action, through, parent.name, parent):
+            if asked is through and self._covering(action, through)(parent.name, parent):
                 return True
-        return self._all_cover(action, resource.selector, resource.name, abstraction)
+        return self._covering(action, resource.selector)(resource.name, abstraction)
 
-    def _all_cover(self, action: str, selector: Selector, name: str, abstraction: IndexAbstraction | None) -> bool:
-        """By this very name, without regard to data streams."""
+    def _coverages(self, action: str) -> tuple[Coverage, ...]:
+        return tuple(one.coverage(action) for one in self.sets)
+
+    def _covering(self, action: str, selector: Selector) -> Callable[[str, IndexAbstraction | None], bool]:
+        """Whether all sets cover a name by this very name, without regard to data streams."""
         if self.system:
+            return lambda _name, _abstraction: True
+        if not self.sets:
+            return lambda _name, _abstraction: False
+        effort = self.effort
+        known: dict[bool, list[Callable[[str, Work], bool]]] = {}
+
+        def covers(name: str, abstraction: IndexAbstraction | None) -> bool:
+            restricted = is_restricted(name, abstraction)
+            indexes = known.get(restricted)
+            if indexes is None:
+                every = [one.index(selector, restricted=restricted) for one in self._coverages(action)]
+                indexes = known[restricted] = [index.matches for index in every if not index.total]
+            for matches in indexes:  # noqa: SIM110  # a generator costs more than all that it does
+                if not matches(name, effort):
+                    return False
             return True
-        resource = Resource(name, selector, abstraction)
-        return bool(self.sets) and all(one.index_rule(action, resource) is not None for one in self.sets)
+
+        return covers

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gateway.authentication.subjects import CrossClusterKey, Subject, api_key_id
 from gateway.authorization.descriptors import RoleDescriptor
 from gateway.authorization.parsing import parse_descriptor_set, parse_role_descriptor
+from gateway.authorization.patterns import MAX_SET_WORK
 from gateway.authorization.reserved_roles import (
     FLEET_SERVER_ACCOUNT,
     FLEET_SERVER_OWNER,
@@ -22,6 +23,7 @@ from gateway.authorization.reserved_roles import (
     service_account_role,
 )
 from gateway.authorization.roles import DescriptorSet, Role
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 from protocol.security import (
     API_KEY_CREATOR_REALM_NAME,
@@ -88,14 +90,16 @@ def _cross_cluster_sets(subject: Subject, key: CrossClusterKey) -> list[Descript
             f"[{len(subject.role_descriptors)}] role descriptor sets for subject [{user}], more than [{MAX_DESCRIPTOR_SETS}]"
         )
     else:
+        # What a client sends costs no more when it is sent as several sets.
+        for_fields, for_names = Work(MAX_SET_WORK), Work(MAX_SET_WORK)
         for raw in subject.role_descriptors:
-            descriptors = parse_descriptor_set(raw)
+            descriptors = parse_descriptor_set(raw, for_fields)
             if any(descriptor.has_unsupported_for_cross_cluster_access for descriptor in descriptors):
                 raise _illegal(
                     "Role descriptor for cross cluster access can only contain index and cluster privileges but other privileges "
                     f"found for subject [{user}]"
                 )
-            sets.append(_build(origin, descriptors))
+            sets.append(_build(origin, descriptors, for_names))
     sets.append(_build(f"API key [{key.id}]", parse_descriptor_set(key.role_descriptors)))
     return sets
 
@@ -168,7 +172,9 @@ def _current(descriptor: RoleDescriptor) -> RoleDescriptor:
     return descriptor
 
 
-def _build(origin: str, descriptors: tuple[RoleDescriptor, ...] | list[RoleDescriptor]) -> DescriptorSet:
+def _build(
+    origin: str, descriptors: tuple[RoleDescriptor, ...] | list[RoleDescriptor], work: Work | None = None
+) -> DescriptorSet:
     restricted = [descriptor for descriptor in descriptors if descriptor.workflows]
     if restricted and len(descriptors) > 1:
         listed = ", ".join(descriptor.name for descriptor in descriptors)
@@ -178,7 +184,7 @@ def _build(origin: str, descriptors: tuple[RoleDescriptor, ...] | list[RoleDescr
             else "combining role descriptors with and without restriction is not allowed"
         )
         raise _illegal(f"{problem}: [{listed}]")
-    return DescriptorSet(origin, descriptors)
+    return DescriptorSet(origin, descriptors, work)
 
 
 def _illegal(reason: str) -> ElasticsearchException:

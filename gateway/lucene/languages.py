@@ -31,9 +31,10 @@ class TooComplexError(ValueError):
 class Work:
     """What may still be done for one pattern, and the derivatives that are known."""
 
-    __slots__ = ("_left", "known")
+    __slots__ = ("_left", "known", "limit")
 
     def __init__(self, limit: int = MAX_WORK) -> None:
+        self.limit = limit
         self._left = limit
         self.known: dict[tuple[int, bytes], Language] = {}
 
@@ -41,6 +42,18 @@ class Work:
         self._left -= steps
         if self._left < 0:
             raise TooComplexError("the pattern is too complex")
+
+    @property
+    def spent(self) -> int:
+        return self.limit - self._left
+
+    @property
+    def is_used_up(self) -> bool:
+        return self._left < 0
+
+    def refill(self) -> None:
+        """Allow as much again as at first."""
+        self._left = self.limit
 
 
 class Language:

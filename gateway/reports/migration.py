@@ -16,12 +16,13 @@ from typing import Any
 
 from gateway.authorization.access import parse_access
 from gateway.authorization.cluster_privileges import cluster_privilege
+from gateway.authorization.coverage import Resource
 from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGES
 from gateway.authorization.expressions import split_selector
 from gateway.authorization.parsing import parse_descriptor_set
 from gateway.authorization.privileges import INDEX_PRIVILEGES, Selector, is_index_action
 from gateway.authorization.restricted import is_restricted_name
-from gateway.authorization.roles import DescriptorSet, Resource
+from gateway.authorization.roles import DescriptorSet
 from gateway.cluster_actions import TRANSPORT
 from gateway.globs import simple_match
 from gateway.reports.reading import Event, text, texts

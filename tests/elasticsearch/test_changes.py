@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 
+from gateway.authentication.api_keys import ApiKeyStore
+from gateway.authorization.access import parse_access
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.equivalence.roles import ROLES as EQUIVALENCE_ROLES
 from tests.elasticsearch.rig.clusters import (
@@ -81,55 +83,57 @@ def assert_changes(ask: Ask, change: Callable[[], None], after: Any) -> None:
         assert not (found := list(differences(after, ask("gw")))), f"after the change: {found[:10]}"
 
 
-@pytest.fixture
-def changed_alias(clusters: Clusters, version: str) -> Iterator[str]:
-    yield from _connected(clusters, version, "changed")
-
-
-def _connected(clusters: Clusters, version: str, key: str) -> Iterator[str]:
+@contextmanager
+def connected(clusters: Clusters, version: str, key: str) -> Iterator[str]:
+    """The alias with KIND in it, with the credential of a key of that name on both remote clusters."""
     local = clusters.locals[version]
-    for kind in ("real", "gw"):
-        address = clusters.address(kind, "key")
-        set_remote(local, f"{kind}_{key}", {"mode": "proxy", "proxy_address": address, "skip_unavailable": False})
-        wait_connected(local, f"{kind}_{key}")
-    yield f"KIND_{key}"
-    for kind in ("real", "gw"):
-        forget_remote(local, f"{kind}_{key}")
+    aliases = {kind: f"{kind}_{key}" for kind in ("real", "gw")}
+    try:
+        for kind, alias in aliases.items():
+            address = clusters.address(kind, "key")
+            set_remote(local, alias, {"mode": "proxy", "proxy_address": address, "skip_unavailable": False})
+            wait_connected(local, alias)
+        yield f"KIND_{key}"
+    finally:
+        for alias in aliases.values():
+            forget_remote(local, alias)
 
 
 @VERSIONS
-def test_a_changed_key_holds_on_open_connections(clusters: Clusters, version: str, changed_alias: str) -> None:
-    ask = asking(clusters, version, changed_alias, ("elastic", "changeme"))
+def test_a_changed_key_holds_on_open_connections(clusters: Clusters, version: str) -> None:
     real, ours = (clusters.keys[kind, "changed"]["id"] for kind in ("real", "gw"))
-    for rules in (*RULES.values(), CHANGED["search"][0]):
-        access = {"search": [entry(rules)]}
-        clusters.remote.rest("PUT", f"/_security/cross_cluster/api_key/{real}", {"access": access})
-        after = ask("real")
-        assert_changes(ask, partial(_update, clusters, ours, access), after)
+    with connected(clusters, version, "changed") as alias:
+        ask = asking(clusters, version, alias, ("elastic", "changeme"))
+        for rules in (*RULES.values(), CHANGED["search"][0]):
+            access = {"search": [entry(rules)]}
+            clusters.remote.rest("PUT", f"/_security/cross_cluster/api_key/{real}", {"access": access})
+            after = ask("real")
+            assert_changes(ask, partial(_update, clusters, ours, access), after)
 
 
 def _update(clusters: Clusters, key: str, access: dict[str, Any]) -> None:
-    clusters.gateway.command("keys", "update", key, "--access", json.dumps(access))
+    """By another process than the gateway's, as its command would."""
+    with ApiKeyStore(clusters.gateway.folder / "data") as store:
+        assert store.update(key, access=parse_access(access))
 
 
 @VERSIONS
 def test_an_invalidated_key_is_refused_on_open_connections(clusters: Clusters, version: str) -> None:
     key = f"ended-{version.partition('.')[0]}"
-    connected = _connected(clusters, version, key)
-    ask = asking(clusters, version, next(connected), ("elastic", "changeme"))
     real, ours = (clusters.keys[kind, key]["id"] for kind in ("real", "gw"))
-    assert ask("gw")["status"] == ask("real")["status"] == 200
-    clusters.remote.rest("DELETE", "/_security/api_key", {"ids": [real]})
-    assert (after := ask("real"))["status"] == 401
-    clusters.gateway.command("keys", "invalidate", ours)
-    changed = time.monotonic()
-    while (got := ask("gw"))["status"] == 200:
-        assert time.monotonic() - changed < CHANGE_SECONDS
-    assert got["status"] == after["status"]
-    assert got["body"]["error"]["type"] == after["body"]["error"]["type"]
-    assert all(ask("gw")["status"] == 401 for _ in range(ALIKE))
-    # To the end, so that the aliases go.
-    assert next(connected, None) is None
+    with connected(clusters, version, key) as alias:
+        ask = asking(clusters, version, alias, ("elastic", "changeme"))
+        assert ask("gw")["status"] == ask("real")["status"] == 200
+        clusters.remote.rest("DELETE", "/_security/api_key", {"ids": [real]})
+        assert (after := ask("real"))["status"] == 401
+        with ApiKeyStore(clusters.gateway.folder / "data") as store:
+            store.invalidate([ours])
+        changed = time.monotonic()
+        while (got := ask("gw"))["status"] == 200:
+            assert time.monotonic() - changed < CHANGE_SECONDS
+        assert got["status"] == after["status"]
+        assert got["body"]["error"]["type"] == after["body"]["error"]["type"]
+        assert all(ask("gw")["status"] == 401 for _ in range(ALIKE))
 
 
 @VERSIONS

@@ -195,7 +195,18 @@ SUMMARIES: dict[str, dict[str, Any]] = {
     "terms by a hidden sum": {"terms": {"field": "tenant", "order": {"s": "desc"}}, "aggs": {"s": {"sum": {"field": "salary"}}}},
     "significant_terms": {"significant_terms": {"field": "title.raw", "min_doc_count": 1}},
     "significant_terms of a secret": {"significant_terms": {"field": "secret", "min_doc_count": 1}},
+    "significant_terms without documents": {
+        "significant_terms": {"field": "title.raw", "min_doc_count": 0, "size": 50, "chi_square": {"include_negatives": True}}
+    },
+    "significant_terms against a secret": {
+        "significant_terms": {"field": "tenant", "min_doc_count": 1, "background_filter": {"term": {"secret": "needle1"}}}
+    },
+    "significant_terms of nested objects": {
+        "nested": {"path": "parts"},
+        "aggs": {"c": {"significant_terms": {"field": "parts.name", "min_doc_count": 1, "percentage": {}}}},
+    },
     "rare_terms": {"rare_terms": {"field": "secret"}},
+    "rare_terms of titles": {"rare_terms": {"field": "title.raw"}},
     "min": {"min": {"field": "salary"}},
     "max": {"max": {"field": "way"}},
     "stats": {"stats": {"field": "salary"}},

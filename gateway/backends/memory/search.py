@@ -164,10 +164,11 @@ class _Search:
             raise self._failed("Partial shards failure")
 
     def _prefilter(self, targets: list[Target]) -> tuple[list[Target], int]:
-        """Elasticsearch's can-match phase, which runs where the first sort criterion is a field: indices without a match are skipped.
+        """Elasticsearch's can-match phase, which runs where the first sort criterion is a field, be it ``_doc``: indices without a match
+        are skipped.
         That it visits the others by their least or greatest value cannot be seen: equal hits come in the order of names all the same."""
         body = self._body
-        if len(targets) < 2 or not body.sort or body.sort[0].field.startswith("_"):
+        if len(targets) < 2 or not body.sort or body.sort[0].field == "_score":
             return targets, 0
         everywhere = must_visit_all(body.aggregations) or body.suggest is not None
         kept = [
@@ -213,6 +214,7 @@ class _Search:
                 filters=target.filters,
                 shard=shard,
                 query=self._body.query,
+                fields=self._body.source.get("fields"),
             )
 
         return run

@@ -6,7 +6,6 @@ from typing import Any
 
 KNOWN: dict[str, tuple[str, ...]] = {
     "profile": ("[profile] is not supported",),
-    "significant_terms": ("aggregation [significant_terms] is not supported",),
 }
 """By name, the reasons that the gateway gives where the real remote cluster answers."""
 

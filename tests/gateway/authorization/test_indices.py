@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.authorization import ClusterMetadata, Grant, IndexAbstraction, Role, authorize, authorize_indices
+from gateway.authorization.memory import Memory, Store
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.authorization.support import CLUSTER, descriptors, entry, key_subject, reader, role
@@ -112,6 +113,11 @@ def test_without_any_privilege_for_the_action() -> None:
         refusal(nobody, "logs-*", action=shards)
     )
     assert " on indices" not in str(refusal(nobody, "*", "-*", action=shards))
+
+
+def test_all_given_twice_is_every_index_for_who_may_name_it() -> None:
+    assert names(ALL, "_all", "_all") == names(ALL, "_all")
+    assert "on indices [_all]" in str(refusal(LOGS, "_all", "_all").reason)
 
 
 @pytest.mark.parametrize(
@@ -348,13 +354,31 @@ def test_decisions_are_remembered_for_all_that_they_depend_on() -> None:
     assert dated == [("logs-2024.01.01",), ("logs-2024.01.02",)]
 
 
-def test_what_is_remembered_is_bounded() -> None:
-    who = reader("*")
+def test_what_is_remembered_is_bounded_for_all_roles_together() -> None:
     options = IndicesOptions()
-    large = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(1500)])
-    for number in range(30):
-        assert len(authorize_indices(who, SEARCH, ["*", f"-x{number}*"], options, large).names or ()) == 1500
-    assert len(who.memory._answers) < 10
-    huge = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(11_000)])
-    first = authorize_indices(who, SEARCH, ["*"], options, huge)
-    assert authorize_indices(who, SEARCH, ["*"], options, huge) is not first
+    large = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(1000)])
+    store = Store(limit=2_000_000)
+    roles = [Role(key_subject(), (descriptors(entry("*")),), memory=Memory(store)) for _ in range(5)]
+    for number in range(10):
+        for who in roles:
+            assert len(authorize_indices(who, SEARCH, ["*", f"-x{number}*"], options, large).names or ()) == 1000
+    assert 5 < len(store) < 15
+    assert sum(len(who.memory.answers) for who in roles) == len(store)
+    first = authorize_indices(roles[0], SEARCH, ["*"], options, large)
+    assert authorize_indices(roles[0], SEARCH, ["*"], options, large) is first
+    authorize_indices(roles[1], SEARCH, ["i1"], options, CLUSTER)
+    assert not roles[0].memory.answers
+    assert len(store) == 1
+    huge = ClusterMetadata([IndexAbstraction(f"i{number}") for number in range(20_000)])
+    first = authorize_indices(roles[0], SEARCH, ["*"], options, huge)
+    assert authorize_indices(roles[0], SEARCH, ["*"], options, huge) is not first
+
+
+def test_an_answer_that_is_asked_for_is_kept() -> None:
+    store = Store(limit=100_000)
+    who = Role(key_subject(), (descriptors(entry("*")),), memory=Memory(store))
+    first = authorize_indices(who, SEARCH, ["logs-a1"], IndicesOptions(), CLUSTER)
+    for number in range(1000):
+        authorize_indices(who, SEARCH, [f"i{number}", "i*"], IndicesOptions(ignore_unavailable=True), CLUSTER)
+        assert authorize_indices(who, SEARCH, ["logs-a1"], IndicesOptions(), CLUSTER) is first
+    assert len(store) < 1000

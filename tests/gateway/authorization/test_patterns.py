@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.authorization.field_patterns import language_of
+from gateway.authorization.name_index import NameIndex
 from gateway.authorization.patterns import NamePatterns, compile_pattern
 from gateway.globs import simple_match
 from gateway.lucene import regexp
 from gateway.lucene.automaton import Automaton
+from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
 
 
@@ -90,3 +92,11 @@ def test_wildcards_are_as_their_regular_expression(pattern: str, name: str) -> N
 def test_an_empty_pattern_matches_nothing() -> None:
     assert not compile_pattern("")("")
     assert not Automaton(language_of("")).matches("")
+
+
+def test_two_asterisks_match_all_names_alone_and_none_beside_other_patterns() -> None:
+    """Elasticsearch cuts an asterisk off both ends of each of several patterns (``Automatons`` of x-pack core 8.19)."""
+    for patterns, found in ((["**"], True), (["**", "word"], True), (["**", "x*"], False), (["**", "/x.*/"], False)):
+        one = NamePatterns(patterns)
+        assert one("secret") is found
+        assert NameIndex([(1, one)]).matches("secret", Work()) is found

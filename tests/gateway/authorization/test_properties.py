@@ -18,8 +18,8 @@ from gateway.authorization import (
     authorize_indices,
 )
 from gateway.authorization.cluster_privileges import CLUSTER_PRIVILEGES
+from gateway.authorization.coverage import Resource
 from gateway.authorization.privileges import INDEX_PRIVILEGES, Selector
-from gateway.authorization.roles import Resource
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from tests.gateway.authorization.support import descriptors, entry, role

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.backends.memory.aggregations import reducing_buckets  # noqa: F401 - registers what it merges
+from gateway.backends.memory.aggregations import reducing_buckets, reducing_unusual  # noqa: F401 - register what they merge
 from gateway.backends.memory.aggregations.pipelines import check_pipelines, run_pipelines
 from gateway.backends.memory.aggregations.reducing import Reduction
 from gateway.backends.memory.aggregations.registry import SUPPORTED, build, needs_scores
@@ -39,14 +39,15 @@ def aggregate(
     filters: tuple[dict[str, Any], ...] = (),
     shard: SearchShardTarget | None = None,
     query: dict[str, Any] | None = None,
+    fields: Any = None,
 ) -> list[InternalAggregation]:
     """The partial results of a request's ``aggs`` over what a query matched in one index.
 
-    ``filters`` bound what a ``global`` aggregation counts; ``shard`` and ``query`` are for the hits of ``top_hits`` (the latter for
-    highlighting), which needs ``matches`` with scores where it does not sort (see `needs_scores`).
+    ``filters`` bound what a ``global`` aggregation counts; ``shard``, ``query`` and ``fields`` are for the hits of ``top_hits`` (the
+    query for highlighting), which needs ``matches`` with scores where it does not sort (see `needs_scores`).
     Raises ElasticsearchException as a shard would, or ``illegal_argument_exception`` for what is not supported, by name.
     """
-    context = ShardContext(index, matches, now_millis, filters, shard, query)
+    context = ShardContext(index, matches, now_millis, filters, shard, query, fields)
     scope = Scope.of(context)
     return [aggregator.collect(scope)[0] for aggregator in build(request)]
 

@@ -43,6 +43,11 @@ def hash_longs(values: NDArray[np.int64]) -> UInt64:
     return mixed ^ (mixed >> np.uint64(32))
 
 
+def murmur_longs(values: NDArray[np.int64]) -> UInt64:
+    """The hashes of integers by the last round of MurmurHash3 (``murmur64``), which filters of rare terms use."""
+    return _mix(values.view(np.uint64))
+
+
 def hash_doubles(values: NDArray[np.float64]) -> UInt64:
     """The hashes of decimal numbers: those of their bits."""
     return hash_longs(np.ascontiguousarray(values, np.float64).view(np.int64))

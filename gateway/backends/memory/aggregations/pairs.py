@@ -5,15 +5,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.backends.memory.aggregations.bucketing import DENSE, once_per_row
-from gateway.backends.memory.aggregations.scope import Ints, Scope
+from gateway.backends.memory.aggregations.scope import MAX_BUCKETS, Ints, Scope, too_many_buckets
 from gateway.backends.memory.aggregations.sources import Source
 from gateway.backends.memory.columns import Column
+
+MOST_PAIRS: Final = 1 << 24
+"""So many pairs may be counted that do not occur."""
 
 
 @dataclass(slots=True)
@@ -27,10 +30,11 @@ class Coded:
 
 
 _ordinals: weakref.WeakKeyDictionary[Column, tuple[NDArray[Any], Column]] = weakref.WeakKeyDictionary()
-"""Per column of numbers: the distinct values, and the column with each value's place among them."""
+"""What `by_ordinal` has made."""
 
 
-def _by_ordinal(column: Column) -> tuple[NDArray[Any], Column]:
+def by_ordinal(column: Column) -> tuple[NDArray[Any], Column]:
+    """The distinct values of a column of numbers, ascending, and the column with their places in place of them."""
     found = _ordinals.get(column)
     if found is None:
         distinct, places = np.unique(column.values, return_inverse=True)
@@ -45,7 +49,7 @@ def coded(source: Source, scope: Scope) -> Coded:
         return Coded(positions, values.astype(np.int64, copy=False), source.column.terms)
     keys: Sequence[Any]
     if source.missing is None and source.kind != "boolean":
-        distinct, column = _by_ordinal(source.column)
+        distinct, column = by_ordinal(source.column)
         ordinal = Source(source.kind, source.format, column, source.field)
         positions, codes = ordinal.values(scope)
         keys = distinct.tolist()
@@ -64,10 +68,19 @@ class Pairs:
     pairs: Ints
     counts: Ints
     of_values: Ints | None
-    """The pair that each value makes, by place in ``pairs``; None where ``lookup`` tells it."""
+    """The pair that each value makes, by place in ``pairs``; None where counting by ``pairs`` alone tells it."""
+
+    def where(self, kept: NDArray[np.bool_]) -> Pairs:
+        """Those that are marked, by place."""
+        places = None
+        if self.of_values is not None:
+            moved = np.where(kept, np.cumsum(kept) - 1, -1)
+            places = moved[self.of_values]
+        return Pairs(self.pairs[kept], self.counts[kept], places)
 
 
 def count_pairs(pair_of_value: Ints, size: int, cardinality: int) -> Pairs:
+    """The pairs of ``size`` owners and ``cardinality`` codes that the values make."""
     if size * cardinality <= DENSE:
         counts = np.bincount(pair_of_value, minlength=size * cardinality)
         pairs = np.flatnonzero(counts)
@@ -76,7 +89,26 @@ def count_pairs(pair_of_value: Ints, size: int, cardinality: int) -> Pairs:
     return Pairs(pairs, counts, places)
 
 
+def candidates(found: Pairs, accepted: NDArray[np.bool_] | None, least: int, size: int, cardinality: int) -> tuple[Pairs, Ints]:
+    """The pairs of accepted codes with ``least`` documents and more, and how many documents each owner has in all accepted ones."""
+    kept: NDArray[np.bool_] | None = None
+    if accepted is not None:
+        kept = accepted[found.pairs % cardinality]
+    counts = found.counts if kept is None else np.where(kept, found.counts, 0)
+    owners = found.pairs // cardinality
+    others = np.array([counts.sum()]) if size == 1 else np.bincount(owners, counts, minlength=size).astype(np.int64)
+    if least > 1:
+        enough = found.counts >= least
+        kept = enough if kept is None else kept & enough
+    return (found if kept is None else found.where(kept)), others
+
+
 def with_zeros(found: Pairs, size: int, cardinality: int) -> Pairs:
+    """All pairs, those that do not occur with a count of 0. Raises ElasticsearchException where they are too many to be held."""
+    if size * cardinality > MOST_PAIRS:
+        raise too_many_buckets(
+            f"A [min_doc_count] of 0 would bring each of [{cardinality}] terms to each of [{size}] buckets", MAX_BUCKETS
+        )
     counts = np.zeros(size * cardinality, np.int64)
     counts[found.pairs] = found.counts
     places = None if found.of_values is None else found.pairs[found.of_values]

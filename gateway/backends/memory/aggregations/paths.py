@@ -66,7 +66,7 @@ def steps(elements: Sequence[Element]) -> list[str]:
 
 def buckets_of(aggregation: InternalAggregation | None) -> list[Any] | None:
     """The buckets of a result that may have many; None for other kinds."""
-    if isinstance(aggregation, terms.UnmappedTerms):
+    if isinstance(aggregation, (terms.UnmappedTerms, terms.UnmappedSignificantTerms, terms.UnmappedRareTerms)):
         return []
     if isinstance(aggregation, ranges.InternalRange):
         return list(aggregation.ranges)
@@ -77,7 +77,7 @@ def buckets_of(aggregation: InternalAggregation | None) -> list[Any] | None:
 def key_text(aggregation: InternalAggregation, bucket: Any) -> str:
     """A bucket's key as text (``getKeyAsString``)."""
     match aggregation:
-        case terms.MappedTerms():
+        case terms.MappedTerms() | terms.MappedSignificantTerms() | terms.StringRareTerms() | terms.LongRareTerms():
             return show(aggregation.format, bucket.term)
         case histograms.InternalHistogram() | histograms.InternalDateHistogram():
             return show(aggregation.format, bucket.key)
@@ -177,7 +177,7 @@ def _property_of_bucket(aggregation: InternalAggregation, bucket: Any, path: Seq
 def _key(aggregation: InternalAggregation, bucket: Any) -> Any:
     if isinstance(aggregation, histograms.InternalDateHistogram):
         return _Dated(bucket.key)
-    key = bucket.term if isinstance(aggregation, terms.MappedTerms) else getattr(bucket, "key", None)
+    key = bucket.term if hasattr(bucket, "term") else getattr(bucket, "key", None)
     return key if isinstance(key, (int, float)) else key_text(aggregation, bucket)
 
 

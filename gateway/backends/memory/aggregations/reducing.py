@@ -30,6 +30,8 @@ class Reduction:
 
     final: bool
     limit: BucketLimit
+    unmapped: int = 0
+    """How many more results the aggregation has that is being merged, of indices that do not have its field."""
 
     def count(self, buckets: int) -> None:
         if self.final:
@@ -63,10 +65,11 @@ class Reduction:
             raise ElasticsearchException(
                 "illegal_argument_exception", f"results of aggregation [{kind.wire_name}] cannot be merged", status=400
             )
-        return reducer(self, mapped)
+        unmapped = len(group) - len(mapped)
+        return reducer(self if unmapped == self.unmapped else replace(self, unmapped=unmapped), mapped)
 
 
-_UNMAPPED = (terms.UnmappedTerms,)
+_UNMAPPED = (terms.UnmappedTerms, terms.UnmappedSignificantTerms, terms.UnmappedRareTerms)
 
 Reducer = Callable[[Reduction, Any], InternalAggregation]
 _REDUCERS: dict[type[InternalAggregation], Reducer] = {}

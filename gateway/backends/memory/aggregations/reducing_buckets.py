@@ -92,7 +92,7 @@ def _terms(reduction: Reduction, group: list[MappedTerms]) -> InternalAggregatio
         first,
         buckets=chosen,
         reduce_order=order if reduction.final else reduce_order,
-        doc_count_error=total_error if total_error == -1 or len(group) > 1 else 0,
+        doc_count_error=total_error if total_error == -1 or len(group) + reduction.unmapped > 1 else 0,
         other_doc_count=others,
     )
 

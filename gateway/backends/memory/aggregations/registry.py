@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.backends.memory.aggregations import composite, filters, histograms, metrics, ranges, terms, top_hits
+from gateway.backends.memory.aggregations import (
+    composite,
+    filters,
+    histograms,
+    metrics,
+    ranges,
+    rare,
+    significant,
+    terms,
+    top_hits,
+)
 from gateway.backends.memory.aggregations.order_paths import check_order
 from gateway.backends.memory.aggregations.pipelines import PIPELINES
 from gateway.backends.memory.aggregations.scope import Aggregator, illegal
@@ -29,6 +39,8 @@ _METRICS: Final[Mapping[str, type[metrics.Metric]]] = {
 _Bucket = Callable[[str, dict[str, Any] | None, Any, list[Aggregator]], Aggregator]
 _BUCKETS: Final[Mapping[str, _Bucket]] = {
     "terms": terms.Terms,
+    "significant_terms": significant.SignificantTerms,
+    "rare_terms": rare.RareTerms,
     "histogram": histograms.Histogram,
     "date_histogram": histograms.DateHistogram,
     "range": lambda name, meta, body, subs: ranges.Range(name, meta, "range", body, subs),
@@ -46,6 +58,8 @@ _BUCKETS: Final[Mapping[str, _Bucket]] = {
 SUPPORTED: Final = frozenset({*_METRICS, *_BUCKETS, "top_hits"})
 _FACTORIES: Final = {
     "terms": "TermsAggregatorFactory",
+    "significant_terms": "SignificantTermsAggregatorFactory",
+    "rare_terms": "RareTermsAggregatorFactory",
     "histogram": "HistogramAggregatorFactory",
     "date_histogram": "DateHistogramAggregatorFactory",
     "range": "RangeAggregatorFactory",
@@ -61,8 +75,8 @@ _FACTORIES: Final = {
 _NOT_PARAMETERS: Final = frozenset({"aggs", "aggregations", "meta"})
 
 
-def build(request: Mapping[str, Any]) -> list[Aggregator]:
-    """The aggregators of a request's ``aggs``. Pipelines are left out.
+def build(request: Mapping[str, Any], nested: str | None = None) -> list[Aggregator]:
+    """The aggregators of a request's ``aggs``. Pipelines are left out. ``nested``: the name of the nested aggregation around them.
 
     Raises ElasticsearchException: ``parsing_exception`` for a malformed request, ``illegal_argument_exception`` for a kind that is not
     supported, by its name.
@@ -82,11 +96,11 @@ def build(request: Mapping[str, Any]) -> list[Aggregator]:
             )
             raise ElasticsearchException("parsing_exception", reason, status=400)
         if kinds[0] not in PIPELINES:
-            found.append(_build(name, kinds[0], definition))
+            found.append(_build(name, kinds[0], definition, nested))
     return found
 
 
-def _build(name: str, kind: str, definition: Mapping[str, Any]) -> Aggregator:
+def _build(name: str, kind: str, definition: Mapping[str, Any], nested: str | None) -> Aggregator:
     body, meta = definition[kind], definition.get("meta")
     below = definition.get("aggs") or definition.get("aggregations") or {}
     for sub, inner in below.items():
@@ -109,7 +123,9 @@ def _build(name: str, kind: str, definition: Mapping[str, Any]) -> Aggregator:
         return top_hits.TopHits(name, meta, body) if kind == "top_hits" else _METRICS[kind](name, meta, kind, body)
     if kind not in _BUCKETS:
         raise illegal(f"aggregation [{kind}] is not supported")
-    subs = build(below)
+    if kind == "rare_terms" and nested is not None:
+        _check_scores(name, below, nested)
+    subs = build(below, name if kind == "nested" else nested)
     try:
         made = _BUCKETS[kind](name, meta, body, subs)
     except (TypeError, ValueError, AttributeError) as error:
@@ -118,6 +134,17 @@ def _build(name: str, kind: str, definition: Mapping[str, Any]) -> Aggregator:
     if isinstance(made, (terms.Terms, histograms.Histogram, histograms.DateHistogram)):
         check_order(made.order, below)
     return made
+
+
+def _check_scores(name: str, below: Mapping[str, Any], nested: str) -> None:
+    scoring = next((sub for sub, definition in below.items() if needs_scores({sub: definition})), None)
+    if scoring is not None:
+        raise ElasticsearchException(
+            "illegal_state_exception",
+            f"RareTerms agg [{name}] is the child of the nested agg [{nested}], and also has a scoring child agg [{scoring}].  This "
+            "combination is not supported because it requires executing in [depth_first] mode, which the RareTerms agg cannot do.",
+            status=500,
+        )
 
 
 def needs_scores(request: Mapping[str, Any] | None) -> bool:

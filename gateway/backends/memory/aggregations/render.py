@@ -143,10 +143,7 @@ def _terms(aggregation: terms.MappedTerms, typed: bool) -> Json:
     format_ = aggregation.format
     shown: list[Json] = []
     for bucket in aggregation.buckets:
-        entry: Json = {"key": show(format_, bucket.term) if isinstance(bucket.term, bytes) else bucket.term}
-        if not isinstance(bucket.term, bytes) and not _raw(format_):
-            entry["key_as_string"] = show(format_, bucket.term)
-        entry["doc_count"] = bucket.doc_count
+        entry = _term_key(format_, bucket.term) | {"doc_count": bucket.doc_count}
         if aggregation.show_term_doc_count_error:
             entry["doc_count_error_upper_bound"] = bucket.doc_count_error
         shown.append(entry | render(bucket.aggregations, typed_keys=typed))
@@ -159,6 +156,32 @@ def _terms(aggregation: terms.MappedTerms, typed: bool) -> Json:
 
 def _unmapped_terms(_: terms.UnmappedTerms, __: bool) -> Json:
     return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": []}
+
+
+def _term_key(format_: DocValueFormat, term: Any) -> Json:
+    if isinstance(term, bytes):
+        return {"key": show(format_, term)}
+    return {"key": term} if _raw(format_) else {"key": term, "key_as_string": show(format_, term)}
+
+
+def _significant(aggregation: terms.SignificantStringTerms | terms.SignificantLongTerms, typed: bool) -> Json:
+    shown: list[Json] = []
+    for bucket in aggregation.buckets:
+        key = _term_key(aggregation.format, bucket.term)
+        if isinstance(aggregation.format, Bool):
+            # Unlike other aggregations this one shows the text as a boolean.
+            key["key_as_string"] = bool(bucket.term)
+        numbers = {"doc_count": bucket.subset_df, "score": bucket.score, "bg_count": bucket.superset_df}
+        shown.append(key | numbers | render(bucket.aggregations, typed_keys=typed))
+    return {"doc_count": aggregation.subset_size, "bg_count": aggregation.superset_size, "buckets": shown}
+
+
+def _rare(aggregation: terms.StringRareTerms | terms.LongRareTerms, typed: bool) -> Json:
+    return {"buckets": [_term_key(aggregation.format, bucket.term) | _inner(bucket, typed) for bucket in aggregation.buckets]}
+
+
+def _no_buckets(_: InternalAggregation, __: bool) -> Json:
+    return {"buckets": []}
 
 
 def _keyed(entries: list[tuple[str, Json]], keyed: bool) -> Json:
@@ -284,6 +307,11 @@ _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {
     single.InternalSingleBucket: _single,
     terms.MappedTerms: _terms,
     terms.UnmappedTerms: _unmapped_terms,
+    terms.MappedSignificantTerms: _significant,
+    terms.UnmappedSignificantTerms: _no_buckets,
+    terms.StringRareTerms: _rare,
+    terms.LongRareTerms: _rare,
+    terms.UnmappedRareTerms: _no_buckets,
     histograms.InternalHistogram: _histogram,
     histograms.InternalDateHistogram: _histogram,
     ranges.InternalRange: _ranges,

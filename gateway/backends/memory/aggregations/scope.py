@@ -67,6 +67,8 @@ class ShardContext:
     """Whose hits those of ``top_hits`` are; None where top_hits is refused."""
     query: dict[str, Any] | None = None
     """The search's query, for highlighting."""
+    fields: Any = None
+    """The search's ``fields``, which a top_hits without any of its own shows as well."""
     limit: BucketLimit = field(default_factory=BucketLimit)
 
 

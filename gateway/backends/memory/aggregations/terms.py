@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.backends.memory.aggregations.include import accepted_codes
 from gateway.backends.memory.aggregations.orders import by_key, is_metric, order_value, parse_order, sort_number
-from gateway.backends.memory.aggregations.pairs import Pairs, coded, count_pairs, sub_scope, visible_codes, with_zeros
+from gateway.backends.memory.aggregations.pairs import Pairs, candidates, coded, count_pairs, sub_scope, visible_codes, with_zeros
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import Source, resolve
 from protocol.messages.aggregations.base import KEY_ASC, UNLIMITED, BucketOrder, InternalAggregation
@@ -58,7 +58,7 @@ class Terms(Aggregator):
             if scope.shard.index.hides_documents:
                 visible = visible_codes(source, scope, values.keys)
                 accepted = visible if accepted is None else accepted & visible
-        found, others = self._candidates(found, accepted, scope.size, cardinality)
+        found, others = candidates(found, accepted, self.shard_min_doc_count, scope.size, cardinality)
         subs_of: list[Results] | None = None
         if self.by_metric:
             everything = sub_scope(scope, values, pair_of_value, found, np.arange(len(found.pairs)), cardinality)
@@ -72,25 +72,6 @@ class Terms(Aggregator):
         else:
             subs = []
         return self._results(source, values.keys, found, chosen, others, subs, scope.size, cardinality)
-
-    def _candidates(self, found: Pairs, accepted: NDArray[np.bool_] | None, size: int, cardinality: int) -> tuple[Pairs, Ints]:
-        """The pairs that may become buckets, and how many documents each owner has in all of them."""
-        kept: NDArray[np.bool_] | None = None
-        if accepted is not None:
-            kept = accepted[found.pairs % cardinality]
-        counts = found.counts if kept is None else np.where(kept, found.counts, 0)
-        owners = found.pairs // cardinality
-        others = np.array([counts.sum()]) if size == 1 else np.bincount(owners, counts, minlength=size).astype(np.int64)
-        if self.shard_min_doc_count > 1:
-            enough = found.counts >= self.shard_min_doc_count
-            kept = enough if kept is None else kept & enough
-        if kept is None:
-            return found, others
-        places = None
-        if found.of_values is not None:
-            moved = np.where(kept, np.cumsum(kept) - 1, -1)
-            places = moved[found.of_values]
-        return Pairs(found.pairs[kept], found.counts[kept], places), others
 
     def _choose(self, found: Pairs, cardinality: int, size: int, subs_of: list[Results] | None) -> Ints:
         """The places of the pairs that become buckets, by owner and then as a partial result is sorted (by key)."""

@@ -46,7 +46,7 @@ class TopHits(Aggregator):
                 "level setting."
             )
         keys = compile_sort(parse_sort(self.body.get("sort")), shard.index, shard.now_millis) if self.body.get("sort") else None
-        body = self.body if "query" in self.body else {**self.body, "query": shard.query}
+        body = {"query": shard.query, "fields": shard.fields, **self.body}
         fetcher = Fetcher(shard.index, body, shard.target, shard.matches, shard.now_millis)
         if scope.owners is None:
             groups = [np.arange(len(scope.rows))]

@@ -181,6 +181,11 @@ class SignificantStringTermsBucket(Message):
     score: Double
     aggregations: Aggregations = wire(default_factory=list)
 
+    @property
+    def doc_count(self) -> int:
+        """As buckets of other aggregations have it."""
+        return self.subset_df
+
 
 class SignificantLongTermsBucket(Message):
     subset_df: VLong
@@ -188,6 +193,11 @@ class SignificantLongTermsBucket(Message):
     term: Long
     score: Double
     aggregations: Aggregations = wire(default_factory=list)
+
+    @property
+    def doc_count(self) -> int:
+        """As buckets of other aggregations have it."""
+        return self.subset_df
 
 
 class SignificantStringTerms(MappedSignificantTerms, name="sigsterms"):

@@ -14,6 +14,7 @@ from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from protocol.errors import ElasticsearchException
 from protocol.exceptions import status_of
+from protocol.messages.aggregations.results.top_hits import InternalTopHits
 from protocol.messages.hits import SortFieldType
 from protocol.messages.options import IndicesOptions
 from tests.gateway.backends.memory.recorded import NOW, cases, indices, rest, same
@@ -173,15 +174,32 @@ def test_hits_carry_the_alias_of_the_cluster_and_what_merging_needs(small: Calla
     assert (hit.sort.raw, hit.sort.formatted) == ([1, 1.0], [1, 1.0])
 
 
-def test_indices_that_cannot_match_are_skipped_where_the_sort_is_by_a_field(small: Callable[..., MemoryCluster]) -> None:
+@pytest.mark.parametrize("sort", ["n", "_doc", {"_index": "desc"}])
+def test_indices_that_cannot_match_are_skipped_where_the_sort_is_by_a_field(
+    small: Callable[..., MemoryCluster], sort: Any
+) -> None:
     cluster = small()
     cluster.indices["b"].add("2", b'{"only": "here"}')
-    body = {"query": {"term": {"only.keyword": "here"}}, "sort": ["n"]}
+    body = {"query": {"term": {"only.keyword": "here"}}, "sort": [sort]}
     response = cluster.search(["a", "b"], IndicesOptions(), body, now_millis=NOW)
     assert (response.total_shards, response.skipped_shards, response.successful_shards) == (2, 1, 2)
     assert [hit.id for hit in response.hits.hits] == ["2"]
-    response = cluster.search(["a", "b"], IndicesOptions(), {"query": body["query"]}, now_millis=NOW)
-    assert response.skipped_shards == 0
+    for sorts in ({}, {"sort": ["_score", "n"]}):
+        response = cluster.search(["a", "b"], IndicesOptions(), {"query": body["query"], **sorts}, now_millis=NOW)
+        assert response.skipped_shards == 0
+
+
+def test_hits_within_buckets_show_the_fields_of_the_search_but_no_other_of_its_options(
+    small: Callable[..., MemoryCluster],
+) -> None:
+    """As a real 8.19.21 node has it, whose contexts of such hits take over the fields only."""
+    aggs = {"own": {"top_hits": {"fields": ["_index"]}}, "none": {"top_hits": {}}}
+    body = {"size": 0, "fields": ["n"], "docvalue_fields": ["n"], "version": True, "_source": False, "aggs": aggs}
+    response = small().search(["a"], IndicesOptions(), body, now_millis=NOW)
+    own, none = (result.search_hits.hits[0] for result in response.aggregations or [] if isinstance(result, InternalTopHits))
+    assert (list(own.fields) + list(own.meta_fields), list(none.fields)) == (["_index"], ["n"])
+    assert none.version == -1
+    assert none.source
 
 
 def test_indices_whose_sort_values_cannot_be_compared_fail_together() -> None:

@@ -26,8 +26,6 @@ from tests.vectors import read_lines
 
 ENGINE = Path(__file__).parents[4] / "vectors" / "engine"
 REFUSED = {
-    "sig_terms": "significant_terms",
-    "rare_terms": "rare_terms",
     "geo_bounds": "geo_bounds",
     "geohash_grid": "geohash_grid",
 }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.authorization.index_access import IndexAccess
-from gateway.backends.memory.aggregations import aggregate, bucketing, reduce, terms
+from gateway.backends.memory.aggregations import aggregate, bucketing, pairs, reduce
 from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.aggregations.value_formats import show_decimal
 from gateway.backends.memory.index import Index
@@ -68,7 +68,7 @@ def _run(
 @pytest.mark.parametrize("dense", [1 << 22, 1])
 def test_buckets_below_buckets_as_counted_by_hand(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucketing, "DENSE", dense)
-    monkeypatch.setattr(terms, "DENSE", dense)
+    monkeypatch.setattr(pairs, "DENSE", dense)
     people = _people(300)
     aggs = {
         "team": {
@@ -141,6 +141,18 @@ def test_terms_of_documents_that_an_alias_leaves_out_do_show() -> None:
     found = _run(people, aggs, {"match_none": {}}, ({"term": {"city": "a"}},))
     assert len(found["x"]["buckets"]) == 2
     assert found["g"]["doc_count"] == 1
+
+
+def test_an_index_without_the_field_counts_for_the_bound_of_errors() -> None:
+    """As a real 8.19.21 node has it: an index by itself has no error, together with an index that has not the field it has."""
+    people = _index([{"age": number} for number in range(40)])
+    others = Index("others", mapping=parse_mappings({"properties": {"else": {"type": "keyword"}}}))
+    others.add("1", b'{"else": "x"}')
+    aggs = {"x": {"terms": {"field": "age"}}, "f": {"filter": {"match_all": {}}, "aggs": {"y": {"terms": {"field": "age"}}}}}
+    partials = [aggregate(aggs, index, execute(index, None, now_millis=0), now_millis=0) for index in (people, others)]
+    for chosen, bound in ((partials[:1], 0), (partials, 1), (partials[::-1], 1)):
+        found = render(reduce(chosen, final=True))
+        assert found["x"]["doc_count_error_upper_bound"] == found["f"]["y"]["doc_count_error_upper_bound"] == bound
 
 
 @pytest.mark.parametrize("parts", [("pay", "nowhere"), ("nowhere", "age"), ("nowhere", "nowhere")])

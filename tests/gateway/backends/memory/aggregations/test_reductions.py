@@ -14,6 +14,7 @@ from protocol.messages.aggregations.results import AGGREGATION_RESULTS
 from protocol.versions import V_8_19
 from protocol.wire import Reader
 from tests.gateway.backends.memory.aggregations.test_engine_cases import difference
+from tests.gateway.backends.memory.aggregations.ties import sorted_ties
 from tests.vectors import read_lines
 
 
@@ -58,7 +59,8 @@ def test_results_of_real_nodes(final: bool) -> None:
         found = render(results if final else reduce([results], final=True), typed_keys=True)
         checked += 1
         expected = line["rest"] if final else line["reduced"]
-        if found != expected:
+        # Scores are made of logarithms, whose last bit may differ.
+        if found != expected and difference(sorted_ties(expected), sorted_ties(found), 1e-14) is not None:
             wrong.append((line["aggs"], expected, found))
     assert not wrong
     assert checked > 40
