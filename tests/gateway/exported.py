@@ -72,7 +72,9 @@ class Asking:
     def call(self, action: str, payload: bytes) -> bytes:
         """The answer's payload. Raises ElasticsearchException."""
         request = RequestReceived(Header(1, Status(0), V_8_19, 100, action, self._headers), payload, None)
-        return trio.run(self._dispatcher.handle, request, Peer(self._interface, "a", 1))
+        answer = trio.run(self._dispatcher.handle, request, Peer(self._interface, "a", 1))
+        assert isinstance(answer, bytes)
+        return answer
 
     def search(self, *names: str, **source: Any) -> SearchResponse:
         payload = SearchRequest(indices=list(names), source=source).encode(V_8_19)

@@ -74,7 +74,9 @@ def search(headers: dict[str, str], *names: str, **source: Any) -> RequestReceiv
 
 
 async def count(dispatcher: Dispatcher, wanted: RequestReceived, interface: str = REMOTE_CLUSTER) -> int:
-    response = SearchResponse.decode(await dispatcher.handle(wanted, Peer(interface, "a", 1)), V_8_19)
+    answer = await dispatcher.handle(wanted, Peer(interface, "a", 1))
+    assert isinstance(answer, bytes)
+    response = SearchResponse.decode(answer, V_8_19)
     assert response.hits.total is not None
     return response.hits.total.value
 
@@ -106,6 +108,7 @@ async def test_no_authorized_index_is_not_every_index(dispatcher: Dispatcher) ->
     headers = key_headers(dispatcher, "nothing-here*")
     payload = ResolveIndexRequest(names=["*"], options=SearchRequest().indices_options).encode(V_8_19)
     answer = await dispatcher.handle(request(RESOLVE_INDEX, payload, headers), Peer(REMOTE_CLUSTER, "a", 1))
+    assert isinstance(answer, bytes)
     assert ResolveIndexResponse.decode(answer, V_8_19) == ResolveIndexResponse()
 
 

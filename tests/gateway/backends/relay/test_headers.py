@@ -14,8 +14,8 @@ from gateway.authentication.subjects import CrossClusterKey, Subject
 from gateway.authorization import ClusterMetadata, DescriptorSet, IndexAbstraction, Role, parse_role_descriptor
 from gateway.authorization.actions import ACTION_ONLY, HAS_PRIVILEGES_ACTION
 from gateway.authorization.authorize import authorize_unresolved
+from gateway.authorization.coverage import Resource
 from gateway.authorization.parsing import parse_descriptor_set
-from gateway.authorization.roles import Resource
 from gateway.authorization.subject_roles import build_role
 from gateway.backends.relay.headers import MAX_KEPT, UpstreamHeaders
 from protocol.errors import ElasticsearchException
@@ -179,8 +179,12 @@ def as_an_upstream_reads_it(raw: bytes) -> DescriptorSet:
     return DescriptorSet("upstream", parse_descriptor_set(raw))
 
 
-def seen(one: DescriptorSet, name: str) -> Any:
-    return one.index_rule(SEARCH, Resource(name)) is not None, one.shown(SEARCH, [Resource(name)], SHOWN).get(name)
+def seen(one: DescriptorSet, name: str) -> tuple[bool, Any]:
+    """Whether the set allows a search of the index, and what it shows of it."""
+    who = Role(keyed(), (one,))
+    if not who.check_index(SEARCH, Resource(name)).allowed:
+        return False, None
+    return True, who.access(SEARCH, [Resource.of(SHOWN, name)], SHOWN).get(name)
 
 
 SHOWN = ClusterMetadata([IndexAbstraction(name) for name in ("a", "b", "c")])
