@@ -1,4 +1,4 @@
-"""Time zones by id or offset, for single instants and for arrays of them.
+"""Time zones by id or offset.
 
 The ids are those that ``java.time.ZoneId.of`` takes and Elasticsearch lets through (``DateUtils.of``): region ids of the tz
 database, ``Z``, offsets such as ``+01:00``, and ``UTC``, ``GMT`` or ``UT`` alone or before an offset. The rules come from the
@@ -64,21 +64,11 @@ class Zone:
             return self._offset_list[0]
         return self._offset_list[bisect.bisect_right(self._start_list, seconds) - 1]
 
-    def offsets_at(self, seconds: Int64) -> Int64:
-        """The offsets at many instants."""
-        if len(self._start_list) == 1:
-            return np.full(seconds.shape, self._offset_list[0], dtype=np.int64)
-        return self.offsets[np.searchsorted(self.starts, seconds, side="right") - 1]
-
     def to_utc(self, local: int) -> int:
         """The instant of a local time, both as seconds; as ``ZonedDateTime.ofLocal`` in gaps and overlaps (the offset before)."""
         if len(self._start_list) == 1:
             return local - self._offset_list[0]
         return local - self._offset_list[bisect.bisect_right(self._local_starts, local) - 1]
-
-    def transitions_between(self, low: int, high: int) -> list[int]:
-        """The instants in (low, high] at which the offset changes."""
-        return self._start_list[bisect.bisect_right(self._start_list, low) : bisect.bisect_right(self._start_list, high)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Zone) and self.id == other.id

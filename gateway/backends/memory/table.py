@@ -73,10 +73,6 @@ class Table:
             rows, table = table.parents[rows], table.parent
         return rows
 
-    def rows_within(self, mask: Mask) -> Rows:
-        """The rows, ascending, whose parent row is set in ``mask`` (bool over the parent table)."""
-        return np.flatnonzero(mask[self.parents]).astype(np.int32)
-
     def column(self, field: FieldType) -> Column:
         """The column of a field that is not text."""
         built = self._built.get(field.name)
