@@ -10,6 +10,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certs.files import certificates_to_pem, key_to_pem
 from certs.issue import Identity, load_identity, make_ca, make_client, make_server
 from gateway.authentication.api_keys import ApiKeyStore
 from protocol.errors import ElasticsearchException
@@ -25,24 +25,13 @@ from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE
 from protocol.security import SIGNATURE_HEADER, Signature
 from protocol.versions import TransportVersion
 from tests.elasticsearch.rig.raw import RawClient
+from tests.gateway import processes
+from tests.gateway.processes import put
 from tests.gateway.test_bad_input import HANDSHAKE_REQUEST, Setting
 
 PATIENCE_SECONDS = 20.0
+eventually = partial(processes.eventually, seconds=PATIENCE_SECONDS)
 SERVER, TRANSPORT = "xpack.security.remote_cluster_server.ssl", "xpack.security.transport.ssl"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def put(folder: Path, name: str, made: Identity) -> None:
-    """As tools do it that renew certificates: each file is replaced as a whole."""
-    for suffix, data in (("crt", certificates_to_pem([made.certificate])), ("key", key_to_pem(made.key))):
-        (folder / f"{name}.new").write_bytes(data)
-        (folder / f"{name}.new").replace(folder / f"{name}.{suffix}")
 
 
 class Site(Setting):

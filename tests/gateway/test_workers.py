@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE
 from protocol.security import Authentication, AuthenticationType, RealmRef, SubjectInfo, User
 from protocol.versions import V_8_19
 from tests.elasticsearch.rig.raw import RawClient
+from tests.gateway import processes
 from tests.gateway.test_bad_input import HANDSHAKE_REQUEST, Setting
 
 WORKERS = 2
 PATIENCE_SECONDS = 20.0
+eventually = partial(processes.eventually, seconds=PATIENCE_SECONDS)
 WITHIN_SECONDS = 1.0
 
 
@@ -35,13 +38,6 @@ def children(setting: Setting) -> list[int]:
     assert setting.gateway.process is not None
     pid = setting.gateway.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_served(setting: Setting) -> bool:

@@ -35,6 +35,7 @@ from protocol.messages.resolve import (
     RESOLVE_INDEX,
     ResolveClusterRequest,
     ResolveClusterResponse,
+    ResolvedIndex,
     ResolveIndexRequest,
     ResolveIndexResponse,
 )
@@ -261,16 +262,8 @@ def _read(kind: str, payload: bytes) -> Any:
         info = ResolveClusterResponse.decode(payload, V_8_19).clusters[""]
         return {"matching_indices": info.matching_indices, "error": info.error}
     resolved = ResolveIndexResponse.decode(payload, V_8_19)
-    indices = []
-    for index in resolved.indices:
-        told: dict[str, Any] = {"name": index.name, "attributes": index.attributes}
-        if index.aliases:
-            told["aliases"] = index.aliases
-        if index.data_stream is not None:
-            told["data_stream"] = index.data_stream
-        indices.append(told)
     return {
-        "indices": indices,
+        "indices": [told(index) for index in resolved.indices],
         "aliases": [{"name": alias.name, "indices": alias.indices} for alias in resolved.aliases],
         "data_streams": [
             {"name": stream.name, "backing_indices": stream.backing_indices, "timestamp_field": stream.timestamp_field}
@@ -317,3 +310,13 @@ def without_uuids(body: Any) -> Any:
     if isinstance(body, dict):
         return {name: without_uuids(value) for name, value in body.items() if name not in ("index_uuid", "node")}
     return [without_uuids(one) for one in body] if isinstance(body, list) else body
+
+
+def told(index: ResolvedIndex) -> dict[str, Any]:
+    """An index of ``_resolve/index`` as REST shows it."""
+    shown: dict[str, Any] = {"name": index.name, "attributes": index.attributes}
+    if index.aliases:
+        shown["aliases"] = index.aliases
+    if index.data_stream is not None:
+        shown["data_stream"] = index.data_stream
+    return shown

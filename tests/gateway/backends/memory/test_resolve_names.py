@@ -18,6 +18,7 @@ from gateway.backends.memory.resolve_names import Names
 from protocol.errors import ElasticsearchException
 from protocol.messages.options import IndicesOptions
 from protocol.messages.resolve import ResolveIndexResponse
+from tests.gateway.backends.memory.names_cases import told
 
 with gzip.open(Path(__file__).parents[3] / "vectors" / "names_behind.jsonl.gz") as lines:
     CLUSTER, *CASES = [json.loads(line) for line in lines]
@@ -70,16 +71,8 @@ def ask(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shown(response: ResolveIndexResponse) -> dict[str, Any]:
-    indices = []
-    for index in response.indices:
-        told: dict[str, Any] = {"name": index.name, "attributes": index.attributes}
-        if index.aliases:
-            told["aliases"] = index.aliases
-        if index.data_stream is not None:
-            told["data_stream"] = index.data_stream
-        indices.append(told)
     return {
-        "indices": indices,
+        "indices": [told(index) for index in response.indices],
         "aliases": [
             {"name": alias.name, "indices": alias.indices} if alias.indices else {"name": alias.name}
             for alias in response.aliases

@@ -8,40 +8,29 @@ import signal
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from certs.files import certificates_to_pem, key_to_pem
-from certs.issue import Identity, load_identity, make_ca, make_client, make_server
+from certs.issue import load_identity, make_ca, make_client, make_server
 from protocol.errors import ElasticsearchException
 from protocol.security import Authentication, RealmRef, SubjectInfo, User
 from protocol.versions import V_8_19
 from tests.elasticsearch.rig.raw import RawClient
+from tests.gateway import processes
 from tests.gateway.backends.relay.served import Served, served, server_context
+from tests.gateway.processes import put
 from tests.gateway.test_bad_input import Setting
 
 ACTION = "indices:data/read/opaque"
 """One that the gateway does not decode."""
 OWN, NEW = (base64.b64encode(b"id:" + letter * 22).decode() for letter in (b"s", b"t"))
 PATIENCE_SECONDS = 30.0
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def put(folder: Path, name: str, made: Identity) -> None:
-    for suffix, data in (("crt", certificates_to_pem([made.certificate])), ("key", key_to_pem(made.key))):
-        (folder / f"{name}.new").write_bytes(data)
-        (folder / f"{name}.new").replace(folder / f"{name}.{suffix}")
+eventually = partial(processes.eventually, seconds=PATIENCE_SECONDS)
 
 
 class Site(Setting):
