@@ -11,11 +11,11 @@ import trio
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.backends import Call, ClusterDescription, Forwarded
 from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import Address, Link
-from gateway.backends.relay.sniffing import discovery_nodes
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.configuration.model import Settings
+from gateway.links.link import Address, Link
+from gateway.links.sniffing import discovery_nodes
 from gateway.node import RELEASE
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Status

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gateway.backends.relay.backend import RelayBackend
 from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import Address
 from gateway.backends.relay.trust import PREFIX, Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.config import ConfigError
 from gateway.configuration.model import LimitSettings, RelaySettings
+from gateway.links.link import Address
 from protocol.frames import Limits
 
 

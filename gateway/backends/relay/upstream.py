@@ -12,9 +12,9 @@ import structlog
 import trio
 
 from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import Address, Link
-from gateway.backends.relay.sniffing import ask, nodes_of
-from gateway.backends.relay.targets import Target, Targets
+from gateway.links.link import Address, Link
+from gateway.links.sniffing import ask, nodes_of
+from gateway.links.targets import Target, Targets
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Limits
 from protocol.messages.common import Request

@@ -15,13 +15,12 @@ import trio.testing
 from gateway.authorization.grant import Grant
 from gateway.authorization.subject_roles import build_role
 from gateway.backends import Call, Forwarded, Sender
-from gateway.backends.relay import link as link_module
 from gateway.backends.relay.backend import RelayBackend
 from gateway.backends.relay.headers import UpstreamHeaders
-from gateway.backends.relay.link import Address
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.cluster_actions import REMOTE_CLUSTER
+from gateway.links.link import Address
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from protocol.connection import ServerConnection

@@ -12,13 +12,13 @@ import trio.testing
 from gateway.backends import Forwarded
 from gateway.backends.memory.backend import MemoryBackend
 from gateway.backends.relay.backend import RelayBackend
-from gateway.backends.relay.link import MAX_PARTS, RECEIVE_BYTES
 from gateway.cluster_actions import REMOTE_CLUSTER
 from gateway.config import settings_of
 from gateway.configuration.model import LimitSettings
 from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
 from gateway.limits import SEND_SECONDS, STREAMED_BYTES, InFlightBytes
+from gateway.links.link import MAX_PARTS, RECEIVE_BYTES
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
 from protocol.connection import ServerConnection

@@ -9,10 +9,10 @@ import trio
 import trio.testing
 
 from gateway.backends.relay.backend import RelayBackend
-from gateway.backends.relay.link import Address
-from gateway.backends.relay.sniffing import address_of, serves
-from gateway.backends.relay.targets import LONGEST_PAUSE_SECONDS
 from gateway.backends.relay.upstream import DEAD_SECONDS, PING_SECONDS, SNIFF_SECONDS, SWEEP_SECONDS, TAKE_SECONDS
+from gateway.links.link import Address
+from gateway.links.sniffing import address_of, serves
+from gateway.links.targets import LONGEST_PAUSE_SECONDS
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from tests.gateway.backends.relay.played import LONG, Played, PlayedConnection, ask, call, echo, node, relay, silence

@@ -24,7 +24,7 @@ from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import PING, Header, Limits
 from protocol.versions import MINIMUM_COMPATIBLE, V_8_19, TransportVersion
 
-log = structlog.get_logger("gateway.backends.relay")
+log = structlog.get_logger("gateway.links")
 
 RECEIVE_BYTES = 64 * 1024
 MAX_PARTS = STREAMED_BYTES // RECEIVE_BYTES
@@ -218,7 +218,7 @@ class Link:
 
     async def run(self) -> None:
         """Gives each answer to the one who waits for it. Returns when the connection is over; all who wait then are told."""
-        reason = "closed by the upstream"
+        reason = "closed by the other side"
         try:
             while data := await self._receive():
                 for event in self._machine.receive_data(data):
@@ -229,7 +229,7 @@ class Link:
             reason = f"connection lost: {error}"
         finally:
             await self.close()
-            log.info("upstream link closed", address=str(self.address), reason=self._end or reason, requests=len(self._waiting))
+            log.info("link closed", address=str(self.address), reason=self._end or reason, requests=len(self._waiting))
             for waiting in self._waiting.values():
                 waiting.begun.set()
                 if waiting.answer is not None:

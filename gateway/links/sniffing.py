@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from gateway.backends.relay.link import Address, Link
+from gateway.links.link import Address, Link
 from protocol.errors import WireError
 from protocol.exceptions import read_exception, unwrap
 from protocol.frames import Status
