@@ -20,6 +20,7 @@ from gateway.backends.relay.headers import UpstreamHeaders
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.cluster_actions import REMOTE_CLUSTER
+from gateway.links import link as link_module
 from gateway.links.link import Address
 from gateway.node import NodeIdentity
 from gateway.peer import Peer
