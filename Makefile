@@ -27,7 +27,7 @@ lint: $(VENV)/.synced
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.synced
-	$(BIN)/pytest --ignore tests/elasticsearch
+	$(BIN)/pytest -n auto --dist loadfile --ignore tests/elasticsearch
 
 real: $(VENV)/.synced
 	$(BIN)/pytest tests/elasticsearch
