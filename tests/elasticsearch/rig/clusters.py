@@ -2,6 +2,9 @@
 
 Each local cluster knows its remote clusters by alias: ``KIND_MODEL_MODE``, with KIND ``real`` or ``gw``, MODEL ``key`` or ``cert``, MODE
 ``proxy`` or ``sniff``. What a search through ``gw_…`` gives must be what the search through ``real_…`` gives.
+
+The local cluster of the newest release is a remote cluster as well, with the documents, keys and roles of the real remote: it has the
+KIND ``newest``.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ from typing import Any
 from certs.files import certificates_to_pem, key_to_pem
 from certs.issue import Identity, make_ca, make_client, make_server
 from gateway.demo.documents import DemoIndex, indices
+from tests.elasticsearch.equivalence.keys import KEYS as EQUIVALENCE_KEYS
 from tests.elasticsearch.equivalence.roles import ROLES as EQUIVALENCE_ROLES
 from tests.elasticsearch.rig.equivalence import local_files, remotes, roles_file, write_gateway_documents
-from tests.elasticsearch.rig.filling import fill, fill_equivalence
+from tests.elasticsearch.rig.filling import copy_keys, fill, fill_equivalence
 from tests.elasticsearch.rig.gateway import Gateway
-from tests.elasticsearch.rig.keys import CHANGED, Keys, gateway_keys, real_keys
+from tests.elasticsearch.rig.keys import CHANGED, PREFIX, Keys, gateway_keys, real_keys
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
 from tests.elasticsearch.rig.node import Node
 from tests.elasticsearch.rig.ports import free_port
@@ -31,6 +35,10 @@ POLL_SECONDS = 0.2
 MODELS = ("key", "cert")
 MODES = ("proxy", "sniff")
 KINDS = ("real", "gw")
+UPSTREAMS = {NEWEST_8: "real", NEWEST_9: "newest"}
+"""The KIND of a real remote cluster, by its version."""
+RELAYS = {"relay-key": "key", "relay-cert": "cert"}
+"""Further KINDs, by the model by which the gateway behind them is let in by the real remote: their aliases lead nowhere at first."""
 SOCKETS = {"proxy": 18, "sniff": 6}
 """Sockets per alias: 18 in proxy mode, and in sniff mode six to each node."""
 
@@ -75,8 +83,13 @@ class Clusters:
         if kind == "gw":
             port = self.gateway.port("remote_cluster" if model == "key" else "transport")
         else:
-            port = int(self.remote.settings["remote_cluster.port"]) if model == "key" else self.remote.transport_port
+            node = self.upstream(kind)
+            port = int(node.settings["remote_cluster.port"]) if model == "key" else node.transport_port
         return f"127.0.0.1:{port}"
+
+    def upstream(self, kind: str) -> Node:
+        """The real remote cluster of a KIND."""
+        return self.remote if kind == "real" else self.locals[NEWEST_9]
 
     def connect(self, local: Node, alias: str, address: str, mode: str, **options: Any) -> None:
         """Make a remote cluster known under an alias, and wait until it is connected."""
@@ -133,15 +146,23 @@ def start(folder: Path, versions: tuple[str, ...] = (NEWEST_9, NEWEST_8)) -> Ite
         gateway.start()
         stack.callback(gateway.stop)
         clusters = Clusters(folder, remote, gateway, locals_, keys)
-        for node in locals_.values():
+        for version, node in locals_.items():
             node.wait()
-            _create_users(node)
+            create_users(node)
             fill(node, [DemoIndex(LOCAL_INDEX, LOCAL.body, LOCAL.documents)])
-            for kind in KINDS:
-                for model in MODELS:
-                    for mode in MODES if kind == "gw" else ("proxy",):
-                        clusters.connect(node, f"{kind}_{model}_{mode}", clusters.address(kind, model), mode)
+            if version == NEWEST_9:
+                fill(node, [*made, SECRET])
+                copy_keys(remote, node)
+        for node in locals_.values():
+            connect_all(clusters, node)
         yield clusters
+
+
+def connect_all(clusters: Clusters, local: Node) -> None:
+    for kind in (*KINDS, "newest") if NEWEST_9 in clusters.locals else KINDS:
+        for model in MODELS:
+            for mode in MODES if kind == "gw" else ("proxy",):
+                clusters.connect(local, f"{kind}_{model}_{mode}", clusters.address(kind, model), mode)
 
 
 def _secrets(keys: Keys) -> dict[str, str]:
@@ -149,6 +170,8 @@ def _secrets(keys: Keys) -> dict[str, str]:
     by_alias = {f"{kind}_key_{mode}": keys[kind, "main"] for kind in KINDS for mode in MODES}
     by_alias |= {f"{kind}_{name}": key for (kind, name), key in keys.items() if name != "main"}
     by_alias |= dict.fromkeys(SPARE_ALIASES, keys["gw", "main"])
+    by_alias |= {f"{kind}_{name}": keys["gw", name] for kind in RELAYS for name in (PREFIX + each for each in EQUIVALENCE_KEYS)}
+    by_alias["newest_key_proxy"] = keys["real", "main"]
     return {f"cluster.remote.{alias}.credentials": key["encoded"] for alias, key in by_alias.items()}
 
 
@@ -180,10 +203,9 @@ def _transport_ssl(name: str) -> dict[str, str]:
     }
 
 
-def _remote(folder: Path, files: dict[str, Path]) -> Node:
+def _remote_cluster_server() -> dict[str, str]:
     prefix = "xpack.security.remote_cluster_server.ssl"
-    settings = {
-        **_transport_ssl("server"),
+    return {
         "remote_cluster_server.enabled": "true",
         "remote_cluster.host": "127.0.0.1",
         "remote_cluster.port": str(free_port()),
@@ -191,6 +213,10 @@ def _remote(folder: Path, files: dict[str, Path]) -> Node:
         f"{prefix}.certificate": "server.crt",
         f"{prefix}.key": "server.key",
     }
+
+
+def _remote(folder: Path, files: dict[str, Path]) -> Node:
+    settings = {**_transport_ssl("server"), **_remote_cluster_server()}
     roles = folder / "roles.yml"
     roles.write_text(roles_file(EQUIVALENCE_ROLES))
     shared = tuple(files[name] for name in ("ca.crt", "server.crt", "server.key"))
@@ -211,13 +237,14 @@ def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str
     prefix = "xpack.security.remote_cluster_client.ssl"
     addresses = {kind: f"127.0.0.1:{side.settings['remote_cluster.port']}" for kind, side in (("real", remote), ("gw", gateway))}
     settings = {
-        **_transport_ssl("client"),
+        **_transport_ssl("server" if version == NEWEST_9 else "client"),
+        **(_remote_cluster_server() if version == NEWEST_9 else {}),
         f"{prefix}.enabled": "true",
         f"{prefix}.certificate_authorities": "ca.crt",
         **_compressed(addresses["gw"]),
         **remotes(addresses),
     }
-    shared = tuple(files[name] for name in ("ca.crt", "client.crt", "client.key"))
+    shared = tuple(files.values())
     own = local_files(folder / "local-files")
     return Node(f"local-{version}", version, folder / f"local-{version}", settings, secrets, (*shared, *own))
 
@@ -250,9 +277,9 @@ def _gateway(folder: Path, files: dict[str, Path]) -> Gateway:
     return gateway
 
 
-def _create_users(local: Node) -> None:
+def create_users(local: Node) -> None:
     for name, role in ROLES.items():
         remote = [{**entry, "clusters": ["*"]} for entry in role["indices"]]
-        local.rest("PUT", f"/_security/role/{name}", {"remote_indices": remote})
+        local.rest("PUT", f"/_security/role/{name}", {**role, "remote_indices": remote})
     for user, role in USERS.items():
         local.rest("PUT", f"/_security/user/{user}", {"password": USER_PASSWORD, "roles": [role]})
