@@ -10,7 +10,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from tests.elasticsearch.rig.maven import CACHE, HERE, jars, javac, jdk_for
+from tests.elasticsearch.rig.maven import CACHE, ESQL, HERE, NEWEST_8, jars, javac, jdk_for
 
 _TRANSPORT = ("transport-netty4-", "netty-")
 _CORE = (
@@ -21,6 +21,13 @@ _SECURITY = (
     "x-pack-security-", "oauth2-oidc-sdk-", "nimbus-jose-jwt-", "json-smart-", "accessors-smart-", "content-type-", "lang-tag-",
     "jakarta.mail-", "jakarta.activation-1", "jakarta.xml.bind-api-", "cryptacular-", "xmlsec-", "woodstox-", "stax2-", "guava-",
     "failureaccess-", "metrics-core-", "jcip-annotations-1.0.jar", "slf4j-api-", "log4j-slf4j2-",
+)  # fmt: skip
+_ESQL_CORE = ("x-pack-esql-core-", "antlr4-runtime-")
+_KQL = ("x-pack-kql-",)
+_VERSION_FIELD = ("x-pack-mapper-version-",)
+_ESQL = (
+    "x-pack-esql-8", "x-pack-esql-compute-", "arrow-", "flatbuffers-", "jackson-", "elasticsearch-h3-", "elasticsearch-dissect-",
+    "lucene-spatial3d-", "slf4j-nop-",
 )  # fmt: skip
 _UNUSED = (
     "jcip-annotations-1.0-1", "jakarta.activation-api-", "asm-", "checker-qual-", "error_prone_", "listenablefuture-",
@@ -41,13 +48,20 @@ def template(version: str) -> Path:
     if complete.exists():
         return home
     shutil.rmtree(home, ignore_errors=True)
-    kept = [jar for jar in sorted(jars(version).glob("*.jar")) if not jar.name.startswith(_UNUSED)]
-    transport, core, security = ([jar for jar in kept if jar.name.startswith(names)] for names in (_TRANSPORT, _CORE, _SECURITY))
+    profile = ESQL if version == NEWEST_8 else None
+    left = [jar for jar in sorted(jars(version, profile).glob("*.jar")) if not jar.name.startswith(_UNUSED)]
+
+    def take(names: tuple[str, ...]) -> list[Path]:
+        taken = [jar for jar in left if jar.name.startswith(names)]
+        left[:] = [jar for jar in left if jar not in taken]
+        return taken
+
+    esql_core, kql, version_field, esql = take(_ESQL_CORE), take(_KQL), take(_VERSION_FIELD), take(_ESQL)
+    transport, core, security = take(_TRANSPORT), take(_CORE), take(_SECURITY)
     lib = home / "lib"
     lib.mkdir(parents=True)
-    for jar in kept:
-        if jar not in (*transport, *core, *security):
-            shutil.copy(jar, lib)
+    for jar in left:
+        shutil.copy(jar, lib)
     class_path = f"{lib}/*"
     javac(version, class_path, home / "classes", HERE / "java" / "StartNode.java")
     for name, source in _MODULES.items():
@@ -60,6 +74,14 @@ def template(version: str) -> Path:
     _module(home, version, "x-pack-security", "org.elasticsearch.xpack.security.Security", security_jars, extends="x-pack-core")
     for name, source in _MODULES.items():
         _module(home, version, name, source, [_pack(version, home / name)])
+    if profile == ESQL:
+        antlr = [jar for jar in esql_core if jar.name.startswith("antlr4-")]
+        plugin = "org.elasticsearch.xpack.esql.core.plugin.EsqlCorePlugin"
+        _module(home, version, "x-pack-esql-core", plugin, esql_core, extends="x-pack-core")
+        _module(home, version, "x-pack-kql", "org.elasticsearch.xpack.kql.KqlPlugin", [*kql, *antlr], extends="x-pack-core")
+        _module(home, version, "x-pack-mapper-version", "org.elasticsearch.xpack.versionfield.VersionFieldPlugin", version_field)
+        used = [*esql, *kql, *version_field]
+        _module(home, version, "x-pack-esql", "org.elasticsearch.xpack.esql.plugin.EsqlPlugin", used, extends="x-pack-esql-core")
     (home / "exports").write_text("\n".join(_exports(version, lib)))
     complete.touch()
     return home

@@ -14,6 +14,8 @@ CACHE = Path(os.environ.get("RCGATEWAY_TEST_CACHE", Path.home() / ".cache" / "rc
 """Jars and homes of nodes: fetched once, used by every run."""
 
 NEWEST_8, NEWEST_9 = "8.19.21", "9.5.3"
+ESQL = "esql"
+"""The profile of the POM with ES|QL, all of which Maven Central has at NEWEST_8 alone."""
 FETCH_SECONDS = 900
 
 
@@ -41,9 +43,9 @@ def jdk_for(version: str) -> Path:
 
 
 @cache
-def jars(version: str) -> Path:
-    """A folder with the jars of a node of that version, security included. Needs Maven at the first call."""
-    target = CACHE / "jars" / version
+def jars(version: str, profile: str | None = None) -> Path:
+    """A folder with the jars of a node of that version, security included, and with those of a profile. Needs Maven at the first call."""
+    target = CACHE / "jars" / (version if profile is None else f"{version}-{profile}")
     complete = target / ".complete"
     if complete.exists():
         return target
@@ -52,9 +54,10 @@ def jars(version: str) -> Path:
     # mvn prints its failures to standard output, so that is what a failed fetch has to show.
     command = ["mvn", "-B", "-q", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
     options = [f"-Des.version={version}", f"-DoutputDirectory={target}"]
+    options += [] if profile is None else [f"-P{profile}"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     if done.returncode:
-        raise MissingPeerError(f"mvn could not fetch Elasticsearch {version}: {done.stdout[-2000:]}")
+        raise MissingPeerError(f"mvn could not fetch Elasticsearch {target.name}: {done.stdout[-2000:]}")
     complete.touch()
     return target
 
