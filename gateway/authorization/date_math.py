@@ -11,8 +11,8 @@ from datetime import UTC as DATETIME_UTC
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from gateway.dates.date_format import DateFormat
-from gateway.dates.zones import UTC, fixed, zone
+from protocol.dates.date_format import DateFormat
+from protocol.dates.zones import UTC, fixed, zone
 from protocol.errors import ElasticsearchException
 
 DEFAULT_FORMAT = "uuuu.MM.dd"

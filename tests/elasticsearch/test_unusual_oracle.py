@@ -12,7 +12,6 @@ import pytest
 
 from gateway.backends.memory.aggregations import aggregate, cuckoo, reduce
 from gateway.backends.memory.aggregations.rare import ORDER, term_hashes
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.queries import execute
@@ -24,6 +23,7 @@ from protocol.messages.aggregations.results.terms import (
     StringRareTerms,
     StringRareTermsBucket,
 )
+from protocol.rest.aggregations import render
 from protocol.versions import V_8_19
 from protocol.wire import Reader, Writer
 from tests.elasticsearch.oracle import Oracle

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.backends.memory.mapping import DEFAULT_DATE_FORMAT, FieldType, Mapping, ObjectType
 from gateway.backends.memory.mapping_parser import add_property
-from gateway.dates.date_format import DateFormat
+from protocol.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 
 IGNORE_ABOVE: Final = 256

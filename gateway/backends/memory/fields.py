@@ -18,7 +18,6 @@ from gateway.backends.memory.mapping import FieldType, Mapping
 from gateway.backends.memory.refusals import fielddata_unsupported, illegal, text_fielddata
 from gateway.backends.memory.values import (
     MalformedValueError,
-    address_text,
     date_parser,
     decimal_parser,
     integer_parser,
@@ -28,9 +27,10 @@ from gateway.backends.memory.values import (
     stored_decimals,
     text_of,
 )
-from gateway.dates.date_format import DateFormat
 from gateway.globs import glob
+from protocol.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
+from protocol.rest.texts import address_text
 from protocol.values import Single
 
 METADATA: Final = frozenset(

@@ -8,7 +8,7 @@ from gateway.backends.memory import analysis
 from gateway.backends.memory.dynamic_templates_parser import parse_templates
 from gateway.backends.memory.mapping import DATES, DECIMALS, INTEGERS, FieldType, Mapping, ObjectType
 from gateway.backends.memory.values import MalformedValueError, parse_address, text_of
-from gateway.dates.date_format import DateFormat
+from protocol.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 
 _COMMON: Final = frozenset({"type", "fields", "copy_to", "meta", "store", "index", "doc_values"})

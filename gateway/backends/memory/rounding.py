@@ -13,8 +13,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.dates import calendar
-from gateway.dates.zones import Zone, zone
+from protocol.dates import calendar
+from protocol.dates.zones import Zone, zone
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import DateTimeUnit, OffsetRounding, Rounding, TimeIntervalRounding
 

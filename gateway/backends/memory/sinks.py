@@ -16,6 +16,7 @@ from gateway.backends.memory.analysis import analyzer
 from gateway.backends.memory.columns import Column, Rows, number_column, term_column
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.postings import Postings
+from protocol.rest.texts import address_text
 
 
 class Numbering(dict[Any, int]):
@@ -186,7 +187,7 @@ class AddressSink(ValueSink):
 
     def column(self, rows: int) -> Column:
         self.flush()
-        return term_column(rows, self.docs(), self.packed(), list(self._numbers), values.address_text)
+        return term_column(rows, self.docs(), self.packed(), list(self._numbers), address_text)
 
 
 class ConstantSink(ValueSink):

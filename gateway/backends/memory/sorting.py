@@ -35,10 +35,11 @@ from gateway.backends.memory.sort_keys import (
     single,
 )
 from gateway.backends.memory.sort_nested import joined_column
-from gateway.backends.memory.values import MalformedValueError, address_text, java_float, parse_address, text_of
-from gateway.dates.date_format import DateFormat
+from gateway.backends.memory.values import MalformedValueError, java_float, parse_address, text_of
+from protocol.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SortField, SortFieldType, StringMissing
+from protocol.rest.texts import address_text
 from protocol.values import Integer
 
 _OPTIONS: Final = frozenset({"order", "missing", "mode", "unmapped_type", "numeric_type", "format", "nested"})

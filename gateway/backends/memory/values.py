@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 import socket
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from gateway.backends.memory.analysis import lowercase
 from gateway.backends.memory.mapping import INTEGERS, FieldType
-from gateway.dates.date_format import DateFormat
+from protocol.dates.date_format import DateFormat
+from protocol.rest.texts import java_double
 
 MAX_TERM_BYTES: Final = 32766
 """Lucene's limit for one term."""
@@ -46,22 +46,6 @@ def text_of(value: Any) -> str:
     if value is False:
         return "false"
     return java_double(value) if isinstance(value, float) else str(value)
-
-
-def java_double(value: float) -> str:
-    """A double as Java's ``Double.toString`` writes it: 1.0, 1.0E10, 1.0E-5."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    magnitude = abs(value)
-    if magnitude == 0 or 1e-3 <= magnitude < 1e7:
-        plain = repr(value)
-        return plain if "e" not in plain else format(Decimal(plain), "f")
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)  # noqa: S101 - finite, as checked above
-    text = "".join(map(str, digits))
-    return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{exponent + len(text) - 1}"
 
 
 # Numbers
@@ -206,13 +190,6 @@ def parse_address(value: Any) -> bytes:
         return socket.inet_pton(socket.AF_INET6, text)
     except (OSError, ValueError):
         raise MalformedValueError(f"'{text}' is not an IP string literal.") from None
-
-
-def address_text(key: bytes) -> str:
-    """The text form of a 16-byte address, as Elasticsearch shows it."""
-    if key.startswith(_MAPPED_PREFIX):
-        return socket.inet_ntop(socket.AF_INET, key[12:])
-    return str(ipaddress.IPv6Address(key))
 
 
 # Dates

@@ -17,7 +17,6 @@ import numpy as np
 from gateway.backends.memory.aggregations.pairs import by_ordinal
 from gateway.backends.memory.aggregations.scope import Ints, Scope
 from gateway.backends.memory.aggregations.sources import Source
-from gateway.backends.memory.aggregations.value_formats import show
 from gateway.backends.memory.columns import Mask
 from gateway.backends.memory.mapping import DEFAULT_DATE_FORMAT, FieldType
 from gateway.backends.memory.queries import execute
@@ -27,6 +26,7 @@ from gateway.backends.memory.queries.query_values import stored_number
 from gateway.backends.memory.values import MalformedValueError
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import DateTime, DocValueFormat, Raw
+from protocol.rest.value_formats import show
 
 
 class Background:

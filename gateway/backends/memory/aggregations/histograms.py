@@ -15,7 +15,7 @@ from gateway.backends.memory.aggregations.orders import parse_order
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, illegal
 from gateway.backends.memory.aggregations.sources import NUMERIC, Source, parse_value, resolve
 from gateway.backends.memory.rounding import Rounder, rounder
-from gateway.dates.zones import zone
+from protocol.dates.zones import zone
 from protocol.messages.aggregations.base import (
     KEY_ASC,
     DateTime,

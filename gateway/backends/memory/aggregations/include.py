@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory.aggregations.hyperloglog import hash_longs, murmur3_32
 from gateway.backends.memory.aggregations.scope import illegal
 from gateway.backends.memory.aggregations.sources import Source, parse_value
 from gateway.backends.memory.dictionary import TermDictionary
 from gateway.backends.memory.queries.regexp import regexp_language, term_automaton
-from gateway.backends.memory.values import address_text
+from protocol.rest.texts import address_text
+from protocol.sketches.hyperloglog import hash_longs, murmur3_32
 
 _PARTITION_SEED = 31
 """Every shard must put a term into the same partition, so the seed of the hash is fixed."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.backends.memory.aggregations import hyperloglog, tdigest
 from gateway.backends.memory.aggregations.scope import Aggregator, Ints, Results, Scope, count, illegal
 from gateway.backends.memory.aggregations.sources import ANY, NUMERIC, Source, resolve
 from gateway.backends.memory.columns import Column
 from protocol.messages.aggregations.results import metrics as results
 from protocol.messages.aggregations.results.sketches import TDigestState
+from protocol.sketches import hyperloglog, tdigest
 
 Floats = NDArray[np.float64]
 

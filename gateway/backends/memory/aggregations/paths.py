@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from gateway.backends.memory.aggregations import tdigest
-from gateway.backends.memory.aggregations.orders import single_value, stats_values
 from gateway.backends.memory.aggregations.scope import illegal
-from gateway.backends.memory.aggregations.value_formats import show
-from gateway.backends.memory.values import java_double
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import buckets, histograms, metrics, pipeline, ranges, single, terms, top_hits
+from protocol.rest.figures import single_value, stats_values
+from protocol.rest.texts import java_double
+from protocol.rest.value_formats import show
+from protocol.sketches import tdigest
 
 _NUMBER: Final = "buckets_path must reference either a number value or a single value numeric metric aggregation"
 _MULTI_VALUE: Final = (

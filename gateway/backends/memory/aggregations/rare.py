@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 
 from gateway.backends.memory.aggregations import cuckoo
-from gateway.backends.memory.aggregations.hyperloglog import hash_bytes, murmur_longs
 from gateway.backends.memory.aggregations.include import accepted_codes
 from gateway.backends.memory.aggregations.pairs import candidates, coded, count_pairs, sub_scope
 from gateway.backends.memory.aggregations.scope import Aggregator, Results, Scope, illegal
@@ -21,6 +20,7 @@ from protocol.messages.aggregations.results.terms import (
     StringRareTermsBucket,
     UnmappedRareTerms,
 )
+from protocol.sketches.hyperloglog import hash_bytes, murmur_longs
 
 ORDER: Final = COUNT_ASC + KEY_ASC
 _DEFAULT_PRECISION: Final = 0.001

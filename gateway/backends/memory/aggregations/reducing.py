@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from gateway.backends.memory.aggregations import hyperloglog, tdigest
 from gateway.backends.memory.aggregations.scope import BucketLimit
 from gateway.backends.memory.aggregations.summing import compensated
 from gateway.backends.memory.sort_keys import compare_raw
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import buckets, metrics, ranges, single, terms, top_hits
+from protocol.sketches import hyperloglog, tdigest
 
 A = TypeVar("A", bound=InternalAggregation)
 Results = list[InternalAggregation]

@@ -11,7 +11,6 @@ from gateway.backends.memory.aggregations import cuckoo
 from gateway.backends.memory.aggregations.heuristics import scores
 from gateway.backends.memory.aggregations.rare import term_hashes
 from gateway.backends.memory.aggregations.reducing import Reduction, grouped, reduces
-from gateway.backends.memory.aggregations.value_formats import show
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results.terms import (
     LongRareTerms,
@@ -20,6 +19,7 @@ from protocol.messages.aggregations.results.terms import (
     SignificantStringTerms,
     StringRareTerms,
 )
+from protocol.rest.value_formats import show
 
 
 @reduces(SignificantStringTerms, SignificantLongTerms)

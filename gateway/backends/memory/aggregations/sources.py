@@ -14,11 +14,12 @@ from gateway.backends.memory.aggregations.scope import Scope, illegal
 from gateway.backends.memory.columns import Column
 from gateway.backends.memory.mapping import FieldType
 from gateway.backends.memory.refusals import text_fielddata
-from gateway.backends.memory.values import MalformedValueError, address_text, parse_address
-from gateway.dates.date_format import DateFormat
-from gateway.dates.zones import Zone, zone
+from gateway.backends.memory.values import MalformedValueError, parse_address
+from protocol.dates.date_format import DateFormat
+from protocol.dates.zones import Zone, zone
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DateTime, Decimal, DocValueFormat, Ip, Raw, Resolution
+from protocol.rest.texts import address_text
 
 NUMERIC: Final = frozenset({"long", "double", "date", "boolean"})
 ANY: Final = NUMERIC | {"keyword", "ip"}

@@ -18,7 +18,7 @@ from gateway.backends.memory.queries.compiler import Context, illegal
 from gateway.backends.memory.queries.nodes import Node
 from gateway.backends.memory.queries.query_values import boolean, query_number
 from gateway.backends.memory.values import normalizer, parse_address, text_of
-from gateway.dates.date_format import DateFormat
+from protocol.dates.date_format import DateFormat
 
 _MIN: Final = -(1 << 63)
 _MAX: Final = (1 << 63) - 1

@@ -9,7 +9,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.search import Target, search
@@ -17,6 +16,7 @@ from protocol.errors import ElasticsearchException
 from protocol.messages.hits import SearchHit
 from protocol.messages.search_response import SearchResponse
 from protocol.messages.suggestions import PhraseSuggestion, Suggestion, TermOption, TermSuggestion
+from protocol.rest.aggregations import render
 from protocol.versions import V_8_19
 
 ENGINE = Path(__file__).parents[3] / "vectors" / "engine"

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.search import Target, search
 from protocol.errors import ElasticsearchException
 from protocol.exceptions.fields import ShardSearchFailure
 from protocol.messages.search_response import SearchResponse
+from protocol.rest.aggregations import render
 from tests.gateway.backends.memory.recorded import NOW, indices
 
 

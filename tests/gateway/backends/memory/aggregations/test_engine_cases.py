@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from gateway.backends.memory.aggregations import aggregate, reduce
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.queries import execute
@@ -20,6 +19,7 @@ from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import AGGREGATION_RESULTS
 from protocol.messages.common import SearchShardTarget, ShardId
+from protocol.rest.aggregations import render
 from protocol.versions import V_8_19
 from protocol.wire import Reader, Writer
 from tests.vectors import read_lines

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from gateway.backends.memory.aggregations import aggregate, reduce
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.queries import execute
+from protocol.rest.aggregations import render
 
 _START, _HOUR = 1_711_800_000_000, 3_600_000  # 2024-03-30T12:00Z: the clocks of Berlin change the night after
 _MAPPINGS = {

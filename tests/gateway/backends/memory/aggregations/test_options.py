@@ -12,13 +12,13 @@ import pytest
 
 from gateway.authorization.index_access import IndexAccess
 from gateway.backends.memory.aggregations import aggregate, bucketing, pairs, reduce
-from gateway.backends.memory.aggregations.render import render
-from gateway.backends.memory.aggregations.value_formats import show_decimal
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.mapping_parser import parse_mappings
 from gateway.backends.memory.queries import execute
 from gateway.backends.memory.restricted import restricted
 from protocol.errors import ElasticsearchException
+from protocol.rest.aggregations import render
+from protocol.rest.value_formats import show_decimal
 
 MAPPINGS: dict[str, Any] = {
     "properties": {

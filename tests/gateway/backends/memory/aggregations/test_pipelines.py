@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from gateway.backends.memory.aggregations import aggregate, check_pipelines, reduce
-from gateway.backends.memory.aggregations.render import render
 from gateway.backends.memory.index import Index
 from gateway.backends.memory.queries import execute
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import AGGREGATION_RESULTS
+from protocol.rest.aggregations import render
 from protocol.versions import V_8_19
 from protocol.wire import Reader, Writer
 from tests.elasticsearch.comparing import differences

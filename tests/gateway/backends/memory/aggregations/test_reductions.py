@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.backends.memory.aggregations import SUPPORTED, reduce
-from gateway.backends.memory.aggregations.render import render
 from protocol.messages.aggregations.base import InternalAggregation
 from protocol.messages.aggregations.results import AGGREGATION_RESULTS
+from protocol.rest.aggregations import render
 from protocol.versions import V_8_19
 from protocol.wire import Reader
 from tests.gateway.backends.memory.aggregations.test_engine_cases import difference

@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from gateway.backends.memory.aggregations import tdigest
-from gateway.backends.memory.aggregations.orders import single_value, stats_values
-from gateway.backends.memory.aggregations.value_formats import show
-from gateway.backends.memory.values import java_double
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DocValueFormat, InternalAggregation, Raw
 from protocol.messages.aggregations.results import buckets, histograms, metrics, pipeline, ranges, single, terms, top_hits
 from protocol.messages.hits import SearchHit
+from protocol.rest.figures import single_value, stats_values
+from protocol.rest.texts import java_double
+from protocol.rest.value_formats import show
+from protocol.sketches import tdigest
 from protocol.values import plain
 
 Json = dict[str, Any]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateway.backends.memory.aggregations import hyperloglog, tdigest
 from protocol.messages.aggregations.results.sketches import HyperLogLogPlusPlus
+from protocol.sketches import hyperloglog, tdigest
 from protocol.versions import V_8_19
 from tests.vectors import read_lines
 

@@ -7,10 +7,10 @@ import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
-from gateway.backends.memory.values import address_text, java_double
-from gateway.dates.date_format import DateFormat
+from protocol.dates.date_format import DateFormat
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations import base
+from protocol.rest.texts import address_text, java_double
 
 _DIGITS = Context(prec=700)
 """Enough for any double with its decimals written out."""

@@ -1,0 +1,1 @@
+"""REST JSON of requests and responses."""
