@@ -10,20 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from gateway.configuration.addresses import Interface, remote_cluster_interface, transport_interface
-from gateway.configuration.model import Settings, setting_fields
-from gateway.configuration.source import (
-    ConfigError,
-    Written,
-    did_you_mean,
-    read_environment,
-    read_file,
-    split_list,
-)
+from gateway.configuration.model import Settings
+from gateway.configuration.reading import Form, where
+from gateway.configuration.source import ConfigError, Written
 
 __all__ = [
     "ConfigError",
@@ -36,9 +27,7 @@ __all__ = [
     "transport_interface",
 ]
 
-_ALL_FIELDS = dict(setting_fields())
-_IS_LIST = {name: is_list for name, is_list in _ALL_FIELDS.items() if "*" not in name}
-_NAMED_BY_OPERATOR = {tuple(name.split(".")): is_list for name, is_list in _ALL_FIELDS.items() if "*" in name}
+_FORM = Form(Settings)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -46,9 +35,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises ConfigError with every problem found.
     """
-    written = read_file(path, environ)
-    written |= read_environment(environ, _IS_LIST, [name for name, is_list in _IS_LIST.items() if is_list])
-    return _validate(written, path.absolute().parent, str(path))
+    return _validate(_FORM.read(path, environ, overrides=True), path.absolute().parent, str(path))
 
 
 def settings_of(flat: Mapping[str, str | list[str]], folder: Path) -> Settings:
@@ -68,70 +55,11 @@ def require_interface(settings: Settings) -> None:
 
 
 def _validate(written: Mapping[str, Written], folder: Path, origin: str) -> Settings:
-    problems: list[str] = []
-    tree: dict[str, Any] = {}
-    for name in _IS_LIST:
-        _group_of(tree, name)  # also the groups nothing is said of, so that their default paths are resolved as well
-    for name, entry in written.items():
-        is_list = _is_list(name)
-        if is_list is None:
-            problems.append(f"{entry.where}: {_unknown(name)}")
-            continue
-        value = entry.value
-        if is_list:
-            value = split_list(value) if isinstance(value, str) else value
-        elif not isinstance(value, str):
-            problems.append(f"{entry.where}: setting [{name}] takes one value, not a list")
-            continue
-        _group_of(tree, name)[name.rpartition(".")[2]] = value
-    if problems:
-        raise ConfigError(problems)
-    try:
-        settings = Settings.model_validate(tree, context={"folder": folder})
-    except ValidationError as error:
-        raise ConfigError([_problem(detail, written, origin) for detail in error.errors(include_input=False)]) from None
-    problems = [f"{_where(written, cause, origin)}: {text}" for cause, text in _missing(settings)]
+    settings = _FORM.validate(written, folder, origin)
+    problems = [f"{where(written, cause, origin)}: {text}" for cause, text in _missing(settings)]
     if problems:
         raise ConfigError(problems)
     return settings
-
-
-def _is_list(name: str) -> bool | None:
-    """Whether a setting holds several values; None where there is no such setting."""
-    known = _IS_LIST.get(name)
-    if known is not None:
-        return known
-    parts = name.split(".")
-    for form, is_list in _NAMED_BY_OPERATOR.items():
-        if len(form) == len(parts) and all(part and want in ("*", part) for want, part in zip(form, parts, strict=True)):
-            return is_list
-    return None
-
-
-def _group_of(tree: dict[str, Any], name: str) -> dict[str, Any]:
-    for group in name.split(".")[:-1]:
-        tree = tree.setdefault(group, {})
-    return tree
-
-
-def _unknown(name: str) -> str:
-    members = [known for known in _ALL_FIELDS if known.startswith(f"{name}.")]
-    if members:
-        return f"[{name}] is a group of settings, not a setting; allowed are [{', '.join(members)}]"
-    if ".keystore." in name or ".truststore." in name:
-        return f"setting [{name}] is not supported: key stores are not read here; give PEM files instead"
-    return f"unknown setting [{name}]{did_you_mean(name, _IS_LIST)}"
-
-
-def _problem(detail: Any, written: Mapping[str, Written], origin: str) -> str:
-    # The location ends in the index of a list's item, which is no part of the name.
-    name = ".".join(part for part in detail["loc"] if isinstance(part, str))
-    cause = detail.get("ctx", {}).get("error")
-    return f"{_where(written, name, origin)}: setting [{name}]: {cause or detail['msg']}"
-
-
-def _where(written: Mapping[str, Written], name: str, origin: str) -> str:
-    return written[name].where if name in written else origin
 
 
 def _missing(settings: Settings) -> list[tuple[str, str]]:

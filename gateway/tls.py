@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 
 from certs.files import CertificateError, certificates_to_pem, read_certificates, read_key, same_key
 from gateway.config import ConfigError
-from gateway.configuration.model import RelaySsl, Settings, SslSettings
+from gateway.configuration.model import ClientSsl, Settings, SslSettings
 
 REMOTE_CLUSTER_PREFIX = "xpack.security.remote_cluster_server.ssl"
 TRANSPORT_PREFIX = "xpack.security.transport.ssl"
@@ -151,7 +151,7 @@ def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
     return context
 
 
-def client_context(options: RelaySsl, prefix: str) -> ssl.SSLContext:
+def client_context(options: ClientSsl, prefix: str) -> ssl.SSLContext:
     """For connections that the gateway makes. Raises ConfigError naming the setting and the file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if options.certificate_authorities:

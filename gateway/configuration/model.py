@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
@@ -19,7 +19,7 @@ COMMON_NAME_FIELD = "subjectAltName.otherName.commonName"
 DNS_NAME_FIELD = "subjectAltName.dnsName"
 
 
-def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+def from_text(parse: Callable[[str], Any]) -> BeforeValidator:
     """Settings come as text; a default or a value given in code is already what it should be."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
@@ -35,7 +35,7 @@ def _filled(text: str) -> str:
     return text
 
 
-def _one_of(*allowed: str) -> AfterValidator:
+def one_of(*allowed: str) -> AfterValidator:
     def check(text: str) -> str:
         if text not in allowed:
             raise ValueError(f"[{text}] is not allowed; allowed are [{', '.join(allowed)}]")
@@ -107,26 +107,29 @@ def _positive(duration: int) -> int:
     return duration
 
 
-Boolean = Annotated[bool, _from_text(parse_boolean)]
-Port = Annotated[int, _from_text(lambda text: parse_integer(text, 0, 65535))]
-PublishPort = Annotated[int, _from_text(lambda text: parse_integer(text, -1, 65535))]
-Count = Annotated[int, _from_text(lambda text: parse_integer(text, 1, 2**31 - 1))]
-Size = Annotated[int, _from_text(parse_size)]
+Boolean = Annotated[bool, from_text(parse_boolean)]
+Port = Annotated[int, from_text(lambda text: parse_integer(text, 0, 65535))]
+PublishPort = Annotated[int, from_text(lambda text: parse_integer(text, -1, 65535))]
+Count = Annotated[int, from_text(lambda text: parse_integer(text, 1, 2**31 - 1))]
+Size = Annotated[int, from_text(parse_size)]
 """In bytes."""
-Duration = Annotated[int, _from_text(parse_duration), AfterValidator(_positive)]
+Duration = Annotated[int, from_text(parse_duration), AfterValidator(_positive)]
 """In nanoseconds."""
 FilePath = Annotated[Path, AfterValidator(_resolve)]
 Text = Annotated[str, AfterValidator(_filled)]
 Hosts = list[Annotated[str, AfterValidator(_host)]]
 FilterRules = list[Annotated[str, AfterValidator(_filter_rule)]]
 """See ``gateway.ip_filter``."""
-Protocols = list[Annotated[str, _one_of("TLSv1.2", "TLSv1.3")]]
+Protocols = list[Annotated[str, one_of("TLSv1.2", "TLSv1.3")]]
 
 
 class Group(BaseModel):
     """Settings under one prefix."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+    named: ClassVar[type[Group] | None] = None
+    """What stands under names that the operator chooses, where those are beside names of settings; see ``__pydantic_extra__``."""
 
 
 class SigningSettings(Group):
@@ -205,7 +208,7 @@ class SslSettings(Group):
 
 class RemoteClusterServerSsl(SslSettings):
     enabled: Boolean = True
-    client_authentication: Annotated[str, _one_of("none")] = "none"
+    client_authentication: Annotated[str, one_of("none")] = "none"
 
 
 class TrustRestrictionsSettings(Group):
@@ -269,7 +272,7 @@ AUDIT_EVENTS = (
 )
 """Elasticsearch's names for those that exist there; ``request_refused`` is the gateway's own."""
 
-EventNames = list[Annotated[str, _one_of("_all", *AUDIT_EVENTS)]]
+EventNames = list[Annotated[str, one_of("_all", *AUDIT_EVENTS)]]
 
 
 class AuditIgnoreFilter(Group):
@@ -303,7 +306,7 @@ class SecurityAuditSettings(Group):
 class AuditSettings(Group):
     """Where audit events go, and how long they may be."""
 
-    output: Annotated[str, _one_of("log", "file")] = "log"
+    output: Annotated[str, one_of("log", "file")] = "log"
     """log: among the other lines of the log."""
     path: FilePath = Path("audit.ndjson")
     max_indices: Count = 64
@@ -327,18 +330,18 @@ class MemorySettings(Group):
     """Files (NAME.index.json, *.ndjson, *.ndjson.gz) and folders of them, in this order."""
 
 
-class RelaySsl(SslSettings):
-    """Towards the upstream. ``certificate`` is the gateway's own, for the certificate model."""
+class ClientSsl(SslSettings):
+    """For connections that this side makes. ``certificate`` is its own, for the certificate model."""
 
     certificate_authorities: list[FilePath] = []
     """Whom to trust; the system's authorities when empty."""
-    verification_mode: Annotated[str, _one_of("full", "certificate", "none")] = "full"
+    verification_mode: Annotated[str, one_of("full", "certificate", "none")] = "full"
 
 
 class RelaySettings(Group):
     """The upstream cluster, and how it is reached."""
 
-    mode: Annotated[str, _one_of("api_key", "certificate")] = "api_key"
+    mode: Annotated[str, one_of("api_key", "certificate")] = "api_key"
     addresses: list[Text] = []
     """host:port of its remote cluster ports (9443), or of its transport ports (9300)."""
     sniff: Boolean = False
@@ -348,7 +351,7 @@ class RelaySettings(Group):
     credentials_file: FilePath | None = None
     server_name: Text | None = None
     """The name to ask for and to verify, when it is not that of the address."""
-    ssl: RelaySsl = Field(default_factory=RelaySsl)
+    ssl: ClientSsl = Field(default_factory=ClientSsl)
     connections: Count = 6
     """Kept open for clients to come; each connection of a client has one of its own."""
     max_connection_age: Duration = 3600 * 10**9
@@ -364,8 +367,8 @@ class BackendSettings(Group):
 
 
 class LogSettings(Group):
-    level: Annotated[str, _one_of("debug", "info", "warn", "error")] = "info"
-    format: Annotated[str, _one_of("auto", "json", "console")] = "auto"
+    level: Annotated[str, one_of("debug", "info", "warn", "error")] = "info"
+    format: Annotated[str, one_of("auto", "json", "console")] = "auto"
     """auto: console on a terminal, else json."""
 
 
@@ -415,6 +418,8 @@ class Settings(Group):
 
 def setting_fields(group: type[Group] = Settings, prefix: str = "") -> Iterator[tuple[str, bool]]:
     """Each setting's full name, and whether it is a list. Where the operator chooses a part of the name there is a ``*`` for it."""
+    if group.named is not None:
+        yield from setting_fields(group.named, f"{prefix}*.")
     for name, field in group.model_fields.items():
         annotation = field.annotation
         origin = get_origin(annotation)
