@@ -52,6 +52,20 @@ def run_as_denied(role: Role, action: str, check: Check) -> Denied:
     return _denied(f"action [{action}] is unauthorized for {who}{roles}, {reason}", action, None, (check,))
 
 
+def remote_action_denied(
+    authentication: Authentication, found_roles: Sequence[str], action: str, alias: str
+) -> ElasticsearchException:
+    """The 403 of a local cluster for an action on the remote cluster that it calls ``alias``, where the user's roles give nothing on that
+    cluster."""
+    privileges = "indices" if is_index_action(action) else "cluster"
+    return ElasticsearchException(
+        "security_exception",
+        f"action [{action}] towards remote cluster [{alias}] is unauthorized for {_successful(authentication, found_roles)} "
+        f"because no remote {privileges} privileges apply for the target cluster",
+        status=403,
+    )
+
+
 def on_indices(denied: Iterable[str]) -> str | None:
     """``on indices [a,b] and restricted indices [.c]``, in the order of a Java ``HashSet``; nothing for no names."""
     denied = tuple(denied)

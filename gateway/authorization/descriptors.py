@@ -22,6 +22,8 @@ class FieldSecurity:
 
     grant: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
+    empty_exclude: bool = field(default=False, compare=False)
+    """Whether an empty list of exceptions was written. It means nothing, but it is shown and sent on."""
 
     @property
     def unrestricted(self) -> bool:
@@ -53,7 +55,7 @@ class IndicesPrivileges:
         if self.field_security != ALL_FIELDS:
             grant = self.field_security.grant
             body["field_security"] = {} if grant is None else {"grant": list(grant)}
-            if self.field_security.exclude:
+            if self.field_security.exclude or self.field_security.empty_exclude:
                 body["field_security"]["except"] = list(self.field_security.exclude)
         if self.query is not None:
             body["query"] = self.query

@@ -186,7 +186,7 @@ def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:
     grant, exclude = lists.get("grant"), lists.get("except", ())
     if "except" in lists and grant is None:
         _fail(f"{prefix} field_security requires grant if except is given")
-    return FieldSecurity(grant, exclude)
+    return FieldSecurity(grant, exclude, empty_exclude="except" in lists and not exclude)
 
 
 def _check_fields(role: str, entries: Iterable[IndicesPrivileges], work: Work) -> None:

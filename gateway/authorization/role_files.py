@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from gateway.authorization.descriptors import RoleDescriptor
 from gateway.authorization.document_queries import parse_document_query
+from gateway.authorization.local_roles import check_remote_privileges
 from gateway.authorization.parsing import parse_role_descriptor, role_name_problem
 from gateway.authorization.reserved_roles import RESERVED_NAMES, RESERVED_ROLES
 from gateway.authorization.role_segments import BadSegmentError, NamedValue, Segment, read_segment, segments
@@ -160,6 +161,7 @@ def _problem_of_use(role: RoleDescriptor) -> str | None:
     """What Elasticsearch finds only when somebody has the role: unknown privileges, and name patterns that make no sense."""
     try:
         DescriptorSet(role.name, (role,))
+        check_remote_privileges((role,))
     except ElasticsearchException as error:
         return error.reason if error.cause is None else f"{error.reason}: {error.cause.reason}"
     return None

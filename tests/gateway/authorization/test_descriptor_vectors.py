@@ -18,8 +18,6 @@ _OTHER_WORDS = re.compile(
 
 
 OTHERWISE = {
-    # Shown without the empty list.
-    '{"indices": [{"names": ["a"], "privileges": ["read"], "field_security": {"grant": ["*"], "except": []}}]}',
     # Refused in other words.
     '{"applications": [{"application": "app", "privileges": [[]], "resources": ["*"]}]}',
     '{"applications": [{"application": "app", "privileges": ["read"], "resources": [[]]}]}',
