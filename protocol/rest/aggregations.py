@@ -6,17 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
-
 from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DocValueFormat, InternalAggregation, Raw
 from protocol.messages.aggregations.results import buckets, histograms, metrics, pipeline, ranges, single, terms, top_hits
-from protocol.messages.hits import SearchHit
 from protocol.rest.figures import single_value, stats_values
-from protocol.rest.texts import java_double
+from protocol.rest.hits import render_hits
+from protocol.rest.texts import java_double, number
 from protocol.rest.value_formats import show
 from protocol.sketches import tdigest
-from protocol.values import plain
 
 Json = dict[str, Any]
 
@@ -41,15 +38,6 @@ def _one(aggregation: InternalAggregation, typed: bool) -> Json:
     )
 
 
-def _number(value: float) -> Any:
-    """A double in JSON: what is not a number is a string, as XContent writes it."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
 def _raw(format_: DocValueFormat) -> bool:
     return isinstance(format_, Raw)
 
@@ -62,7 +50,7 @@ def _value(aggregation: Any, _: bool) -> Json:
         return {"value": None}
     if isinstance(aggregation, (metrics.InternalValueCount, metrics.InternalCardinality)):
         return {"value": int(value or 0)}
-    body: Json = {"value": _number(value or 0.0)}
+    body: Json = {"value": number(value or 0.0)}
     if not _raw(format_):
         body["value_as_string"] = show(format_, value)
     return body
@@ -77,17 +65,17 @@ def _stats(aggregation: metrics.InternalStats, _: bool) -> Json:
     some = aggregation.count > 0
     body: Json = {"count": aggregation.count}
     for name in ("min", "max", "avg"):
-        body[name] = _number(values[name]) if some else None
-    body["sum"] = _number(values["sum"])
+        body[name] = number(values[name]) if some else None
+    body["sum"] = number(values["sum"])
     formatted = some and not _raw(aggregation.format)
     if formatted:
         body |= {f"{name}_as_string": show(aggregation.format, values[name]) for name in ("min", "max", "avg", "sum")}
     if isinstance(aggregation, metrics.InternalExtendedStats):
         names: tuple[str, ...] = ("sum_of_squares", "variance", "variance_population", "variance_sampling")
         names += ("std_deviation", "std_deviation_population", "std_deviation_sampling")
-        body |= {name: _number(values[name]) if some else None for name in names}
+        body |= {name: number(values[name]) if some else None for name in names}
         sides = ("upper", "lower", "upper_population", "lower_population", "upper_sampling", "lower_sampling")
-        body["std_deviation_bounds"] = {side: _number(values[f"std_{side}"]) if some else None for side in sides}
+        body["std_deviation_bounds"] = {side: number(values[f"std_{side}"]) if some else None for side in sides}
         if formatted:
             body |= {f"{name}_as_string": show(aggregation.format, values[name]) for name in names}
             body["std_deviation_bounds_as_string"] = {side: show(aggregation.format, values[f"std_{side}"]) for side in sides}
@@ -253,40 +241,7 @@ def _key_part(format_: DocValueFormat, value: Any) -> Any:
 
 
 def _top_hits(aggregation: top_hits.InternalTopHits, _: bool) -> Json:
-    found = aggregation.search_hits
-    body: Json = {}
-    if found.total is not None:
-        body["total"] = {"value": found.total.value, "relation": "eq" if found.total.relation.value == 0 else "gte"}
-    body["max_score"] = None if math.isnan(found.max_score) else found.max_score
-    body["hits"] = [_hit(hit) for hit in found.hits]
-    return {"hits": body}
-
-
-def _hit(hit: SearchHit) -> Json:
-    body: Json = {}
-    if hit.shard is not None:
-        alias = hit.shard.cluster_alias
-        body["_index"] = f"{alias}:{hit.shard.shard_id.index}" if alias else hit.shard.shard_id.index
-    if hit.id is not None:
-        body["_id"] = hit.id
-    if hit.version != -1:
-        body["_version"] = hit.version
-    if hit.seq_no != -2:
-        body |= {"_seq_no": hit.seq_no, "_primary_term": hit.primary_term}
-    body["_score"] = None if math.isnan(hit.score) else hit.score
-    for name, field in hit.meta_fields.items():
-        body[name] = plain(field.values)
-    if hit.source:
-        body["_source"] = orjson.loads(hit.source)
-    if fields := {name: plain(field.values) for name, field in hit.fields.items() if field.values}:
-        body["fields"] = fields
-    if ignored := {name: plain(field.ignored_values) for name, field in hit.fields.items() if field.ignored_values}:
-        body["ignored_field_values"] = ignored
-    if hit.highlight:
-        body["highlight"] = dict(hit.highlight)
-    if hit.sort.formatted:
-        body["sort"] = plain(list(hit.sort.formatted))
-    return body
+    return {"hits": render_hits(aggregation.search_hits)}
 
 
 _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {

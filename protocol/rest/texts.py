@@ -1,11 +1,15 @@
-"""Single values as Elasticsearch writes them: Java's doubles, addresses."""
+"""Single values as Elasticsearch writes them: Java's doubles, addresses, generic values."""
 
 from __future__ import annotations
 
 import ipaddress
 import math
+from base64 import b64encode
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+from protocol.errors import ElasticsearchException
+from protocol.values import Single, plain, shortest_single
 
 _MAPPED_PREFIX: Final = b"\0" * 10 + b"\xff\xff"
 
@@ -31,3 +35,34 @@ def address_text(key: bytes) -> str:
     if key.startswith(_MAPPED_PREFIX):
         return str(ipaddress.IPv4Address(key[12:]))
     return str(ipaddress.IPv6Address(key))
+
+
+def number(value: float) -> Any:
+    """A number in JSON: what is not finite is a string, as XContent writes it."""
+    if isinstance(value, Single) and math.isfinite(value):
+        return shortest_single(value)
+    return float(value) if math.isfinite(value) else java_double(value)
+
+
+def single(value: float) -> Any:
+    """A number that travels as 32 bits, in its fewest digits."""
+    return number(Single(value))
+
+
+def shown(value: Any) -> Any:
+    """A generic value or sort value as XContent writes it: bytes in base64, numbers that are not finite as strings."""
+    match value:
+        case None | bool() | str() | int():
+            return plain(value)
+        case float():
+            return number(value)
+        case bytes():
+            return b64encode(value).decode("ascii")
+        case dict():
+            return {name if type(name) is str else str(plain(name)): shown(entry) for name, entry in value.items()}
+        case list() | tuple():
+            return [shown(entry) for entry in value]
+    try:
+        return plain(value)
+    except TypeError as error:
+        raise ElasticsearchException("illegal_argument_exception", str(error)) from None
