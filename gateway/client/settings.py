@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
 
-from gateway.configuration.model import Boolean, ClientSsl, Count, Duration, FilePath, Group, Text, from_text, one_of
+from gateway.client.users import UserSettings
+from gateway.configuration.model import Boolean, ClientSsl, Count, Duration, FilePath, Group, Text, one_of
 from gateway.configuration.reading import Form, where
 from gateway.configuration.source import ConfigError, Written
 from gateway.configuration.units import parse_duration
@@ -25,7 +26,13 @@ CLIENT_SSL_PREFIX = "xpack.security.remote_cluster_client.ssl"
 TRANSPORT_SSL_PREFIX = "xpack.security.transport.ssl"
 
 SNIFF, PROXY = "sniff", "proxy"
-_ONLY_WITH = {"seeds": SNIFF, "node_connections": SNIFF, "proxy_address": PROXY, "proxy_socket_connections": PROXY, "server_name": PROXY}
+_ONLY_WITH = {
+    "seeds": SNIFF,
+    "node_connections": SNIFF,
+    "proxy_address": PROXY,
+    "proxy_socket_connections": PROXY,
+    "server_name": PROXY,
+}
 
 
 def _schedule(value: Any) -> Any:
@@ -65,7 +72,7 @@ class RemoteClusterSettings(Group):
     """One remote cluster."""
 
     mode: Annotated[str, one_of(SNIFF, PROXY)] = SNIFF
-    seeds: list[HostAndPort] = []
+    seeds: list[HostAndPort] = Field(default_factory=list)
     node_connections: Count | None = None
     """Nodes to connect to; ``cluster.remote.connections_per_cluster`` when not given."""
     proxy_address: HostAndPort | None = None
@@ -91,7 +98,7 @@ class RemoteNode(Group):
 class RemotesSettings(Group):
     """``cluster.remote``: beside these settings, the remote clusters by their alias."""
 
-    model_config = {**Group.model_config, "extra": "allow"}
+    model_config = ConfigDict(extra="allow")
     named: ClassVar[type[Group] | None] = RemoteClusterSettings
     __pydantic_extra__: dict[str, RemoteClusterSettings]
 
@@ -123,10 +130,6 @@ class TransportDefaults(Group):
 class LocalPaths(Group):
     roles: FilePath = Path("roles.yml")
     """Roles in Elasticsearch's file format; a missing file is no roles."""
-
-
-class UserSettings(Group):
-    roles: list[Text] = []
 
 
 class RemoteClusterClientSsl(ClientSsl):
@@ -166,7 +169,7 @@ class LocalSettings(Group):
     path: LocalPaths = Field(default_factory=LocalPaths)
     transport: TransportDefaults = Field(default_factory=TransportDefaults)
     xpack: LocalXPack = Field(default_factory=LocalXPack)
-    users: dict[str, UserSettings] = {}
+    users: dict[str, UserSettings] = Field(default_factory=dict)
 
     @property
     def remotes(self) -> dict[str, RemoteClusterSettings]:
@@ -222,6 +225,8 @@ def _contradictions(alias: str, remote: RemoteClusterSettings) -> Iterator[tuple
             )
     if not remote.enabled:
         for name in ("skip_unavailable", "transport"):
-            for inner in sorted(remote.transport.model_fields_set) if name == "transport" and name in given else [""] * (name in given):
+            for inner in (
+                sorted(remote.transport.model_fields_set) if name == "transport" and name in given else [""] * (name in given)
+            ):
                 key = ".".join(filter(None, (REMOTE_PREFIX, alias, name, inner)))
                 yield key, f"Cannot configure setting [{key}] if remote cluster is not enabled."

@@ -19,7 +19,7 @@ COMMON_NAME_FIELD = "subjectAltName.otherName.commonName"
 DNS_NAME_FIELD = "subjectAltName.dnsName"
 
 
-def from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+def _from_text(parse: Callable[[str], Any]) -> BeforeValidator:
     """Settings come as text; a default or a value given in code is already what it should be."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
@@ -107,13 +107,13 @@ def _positive(duration: int) -> int:
     return duration
 
 
-Boolean = Annotated[bool, from_text(parse_boolean)]
-Port = Annotated[int, from_text(lambda text: parse_integer(text, 0, 65535))]
-PublishPort = Annotated[int, from_text(lambda text: parse_integer(text, -1, 65535))]
-Count = Annotated[int, from_text(lambda text: parse_integer(text, 1, 2**31 - 1))]
-Size = Annotated[int, from_text(parse_size)]
+Boolean = Annotated[bool, _from_text(parse_boolean)]
+Port = Annotated[int, _from_text(lambda text: parse_integer(text, 0, 65535))]
+PublishPort = Annotated[int, _from_text(lambda text: parse_integer(text, -1, 65535))]
+Count = Annotated[int, _from_text(lambda text: parse_integer(text, 1, 2**31 - 1))]
+Size = Annotated[int, _from_text(parse_size)]
 """In bytes."""
-Duration = Annotated[int, from_text(parse_duration), AfterValidator(_positive)]
+Duration = Annotated[int, _from_text(parse_duration), AfterValidator(_positive)]
 """In nanoseconds."""
 FilePath = Annotated[Path, AfterValidator(_resolve)]
 Text = Annotated[str, AfterValidator(_filled)]
@@ -426,6 +426,8 @@ def setting_fields(group: type[Group] = Settings, prefix: str = "") -> Iterator[
         if isinstance(annotation, type) and issubclass(annotation, Group):
             yield from setting_fields(annotation, f"{prefix}{name}.")
         elif origin is dict:
-            yield from setting_fields(get_args(annotation)[1], f"{prefix}{name}.*.")
+            value = get_args(annotation)[1]
+            if isinstance(value, type) and issubclass(value, Group):  # else it can be given in code only
+                yield from setting_fields(value, f"{prefix}{name}.*.")
         else:
             yield prefix + name, origin is list

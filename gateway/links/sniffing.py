@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 
+from gateway.links.asking import ask
 from gateway.links.link import Address, Link
-from protocol.errors import WireError
-from protocol.exceptions import read_exception, unwrap
-from protocol.frames import Status
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest, ClusterStateResponse
 from protocol.messages.common import DiscoveryNode
 from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest, RemoteClusterNodesResponse
 from protocol.messages.options import IndicesOptions
-from protocol.wire import Reader
-
-
-async def ask(link: Link, action: str, payload: bytes, headers: dict[str, str]) -> bytes:
-    """A request of the gateway itself; the payload of its answer. Raises the error that is the answer, and WireError."""
-    pending = await link.send(action, payload, headers, link.version)
-    answer = await link.answer(pending)
-    payload = await answer.whole()
-    if answer.header.status & Status.COMPRESSED:
-        raise WireError(f"a compressed answer to [{action}], which was not compressed")
-    if answer.header.status & Status.ERROR:
-        raise unwrap(read_exception(Reader(payload, answer.header.version)))
-    return payload
 
 
 async def nodes_of(link: Link, headers: dict[str, str], *, api_key: bool) -> list[Address]:

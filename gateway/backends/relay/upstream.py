@@ -12,13 +12,12 @@ import structlog
 import trio
 
 from gateway.backends.relay.headers import UpstreamHeaders
+from gateway.links.asking import expect_cluster, shake_hands
 from gateway.links.link import Address, Link
-from gateway.links.sniffing import ask, nodes_of
+from gateway.links.sniffing import nodes_of
 from gateway.links.targets import Target, Targets
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Limits
-from protocol.messages.common import Request
-from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HANDSHAKE, HandshakeResponse
 
 log = structlog.get_logger("gateway.backends.relay")
 
@@ -225,16 +224,8 @@ class Upstream:
             self._wanted.set()
 
     async def _shake_hands(self, link: Link) -> None:
-        action = REMOTE_CLUSTER_HANDSHAKE if self.api_key else TRANSPORT_HANDSHAKE
-        payload = await ask(link, action, Request().encode(link.version), self.headers.system())
-        met = HandshakeResponse.decode(payload, link.version).cluster_name
-        if self.cluster_name is None:
-            self.cluster_name = met
-        elif met != self.cluster_name:
-            raise ElasticsearchException(
-                "illegal_state_exception",
-                f"handshake with [{link.address}] failed: remote cluster name [{self.cluster_name}] was expected, but was [{met}]",
-            )
+        met = await shake_hands(link, self.headers.system(), api_key=self.api_key)
+        self.cluster_name = expect_cluster(link, met.cluster_name, self.cluster_name)
 
 
 def _reason(error: Exception) -> str:
