@@ -12,11 +12,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, Self
 
 from protocol.compression import Compression, compress, decompress_untrusted
 from protocol.errors import WireError
-from protocol.versions import Feature, TransportVersion, transport_version
+from protocol.versions import V_8_19, Feature, TransportVersion, transport_version
 from protocol.wire import Reader, Writer
 
 MARKER = b"ES"
@@ -25,6 +26,10 @@ PING = b"ES\xff\xff\xff\xff"
 _PREFIX = struct.Struct(">2si")
 _FIXED = struct.Struct(">2siqBii")
 _NO_HEADERS = b"\0\0"
+MAX_REMEMBERED = 4096
+"""Characters of a header of which the bytes are remembered."""
+_AUDIT_ID = "_xpack_audit_request_id"
+"""The request header that differs from one request to the next."""
 _AFTER_LENGTH = _FIXED.size - _PREFIX.size
 
 VARIABLE_HEADER = Feature("variable_header", 7060099)
@@ -54,6 +59,7 @@ class Status(int):
 
 Status.RESPONSE, Status.ERROR, Status.COMPRESSED, Status.HANDSHAKE = map(Status, (1, 2, 4, 8))
 _ALL_BITS = 15
+_STATUSES = tuple(map(Status, range(_ALL_BITS + 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,51 @@ class Part:
     last: bool
 
 
+@dataclass(slots=True)
+class _Variable:
+    """A variable header that was read. Those of a connection are mostly the same but for one value, the audit's id of the request: the
+    bytes ``before`` and ``after`` it, of which the first end with its length, say that another one is read like this."""
+
+    kind: tuple[int, TransportVersion]
+    """Whether it is an answer's, and the version: what the layout depends on."""
+    before: bytes
+    after: bytes
+    size: int
+    action: str
+    request_headers: dict[str, str]
+    response_headers: dict[str, list[str]]
+
+    @classmethod
+    def read_untrusted(cls, raw: bytes, kind: tuple[int, TransportVersion]) -> Self:
+        is_response, version = kind
+        reader = Reader(raw, version)
+        request_headers: dict[str, str] = {}
+        start = end = 0
+        for _ in range(reader.size()):
+            name = reader.string()
+            request_headers[name] = value = reader.string()
+            if name == _AUDIT_ID:
+                end = reader.position if value.isascii() else 0
+                start = max(end - len(value), 0)
+        response_headers = reader.map(reader.string, lambda: reader.list(reader.string))
+        action = ""
+        if not is_response:
+            if not version.supports(NO_FEATURES):
+                reader.list(reader.string)
+            action = reader.string()
+        reader.expect_end("the variable header")
+        return cls(kind, raw[:start], raw[end:], len(raw), action, request_headers, response_headers)
+
+    def read_again(self, raw: bytes) -> dict[str, str] | None:
+        """The request headers of another one that differs in that value at most; else None."""
+        if len(raw) != self.size or not (raw.startswith(self.before) and raw.endswith(self.after)):
+            return None
+        value = raw[len(self.before) : len(raw) - len(self.after)]
+        if not value:
+            return self.request_headers
+        return {**self.request_headers, _AUDIT_ID: value.decode("ascii")} if value.isascii() else None
+
+
 class _Stream:
     """Where messages begin in a stream, and what their headers say."""
 
@@ -132,6 +183,7 @@ class _Stream:
         self._limits = limits or Limits()
         self._buffer = bytearray()
         self._payload_start = 0
+        self._last: _Variable | None = None
 
     def _next_untrusted(self) -> Ping | Header | None:
         """What the buffer begins with; None where that is not complete. A ping is taken off the buffer, a header is not."""
@@ -182,17 +234,17 @@ class _Stream:
         payload_size = whole - self._payload_start
         # As most answers are.
         if status & Status.RESPONSE and variable == len(_NO_HEADERS) and buffer.startswith(_NO_HEADERS, _FIXED.size):
-            return Header(request_id, Status(status), version, whole, payload_size=payload_size)
-        reader = Reader(buffer[_FIXED.size : self._payload_start], version)
-        request_headers = reader.map(reader.string, reader.string)
-        response_headers = reader.map(reader.string, lambda: reader.list(reader.string))
-        action = ""
-        if not status & Status.RESPONSE:
-            if not version.supports(NO_FEATURES):
-                reader.list(reader.string)
-            action = reader.string()
-        reader.expect_end("the variable header")
-        return Header(request_id, Status(status), version, whole, action, request_headers, response_headers, payload_size)
+            return Header(request_id, _STATUSES[status], version, whole, payload_size=payload_size)
+        raw = bytes(buffer[_FIXED.size : self._payload_start])
+        same_kind = status & Status.RESPONSE, version
+        last = self._last
+        request_headers = None if last is None or last.kind != same_kind else last.read_again(raw)
+        if last is None or request_headers is None:
+            last = self._last = _Variable.read_untrusted(raw, same_kind)
+            request_headers = last.request_headers
+        return Header(
+            request_id, _STATUSES[status], version, whole, last.action, request_headers, last.response_headers, payload_size
+        )
 
 
 class FrameDecoder(_Stream):
@@ -309,8 +361,14 @@ def encode_head(
     response_headers: Mapping[str, list[str]] | None = None,
 ) -> bytes:
     """All of a frame but its payload, which is of ``payload_size`` bytes."""
+    if status & Status.RESPONSE and not request_headers and not response_headers:
+        size = _AFTER_LENGTH + len(_NO_HEADERS) + payload_size
+        return _FIXED.pack(MARKER, size, request_id, status, version.id, len(_NO_HEADERS)) + _NO_HEADERS
     variable = Writer(version)
-    variable.map(variable.string, variable.string, request_headers or {})
+    variable.vint(len(request_headers or ()))
+    for name, value in (request_headers or {}).items():
+        variable.raw(_string(name))
+        variable.raw(_string(value) if len(value) <= MAX_REMEMBERED else _string.__wrapped__(value))
     variable.map(variable.string, lambda values: variable.list(variable.string, values), response_headers or {})
     if not status & Status.RESPONSE:
         if not version.supports(NO_FEATURES):
@@ -319,6 +377,14 @@ def encode_head(
     head = variable.getvalue()
     size = _AFTER_LENGTH + len(head) + payload_size
     return _FIXED.pack(MARKER, size, request_id, status, version.id, len(head)) + head
+
+
+@lru_cache(maxsize=1024)
+def _string(text: str) -> bytes:
+    """As it stands in a header. Names and most values come with each request."""
+    writer = Writer(V_8_19)
+    writer.string(text)
+    return writer.getvalue()
 
 
 def _not_elasticsearch(start: bytes) -> WireError:

@@ -170,3 +170,41 @@ def test_damaged_compression_raises_only_the_protocols_error(scheme: Compression
             decompress_untrusted(body, 1 << 20)
         except WireError:
             continue
+
+
+AUDIT_ID = "_xpack_audit_request_id"
+ids = st.one_of(st.text(st.characters(max_codepoint=127), min_size=2, max_size=2), st.text(max_size=3))
+headers = st.builds(
+    lambda names, number: {name: number if name == AUDIT_ID else f"value of {name}" for name in names},
+    st.permutations(["user", AUDIT_ID, "key"]).flatmap(lambda names: st.sampled_from([names, names[:2], names[:1]])),
+    ids,
+)
+
+
+@given(st.lists(st.tuples(headers, st.sampled_from(["act", "bar"]), st.booleans()), min_size=1, max_size=6))
+def test_a_header_is_read_the_same_whatever_came_before(kinds: list[tuple[dict[str, str], str, bool]]) -> None:
+    """Those of a connection are alike, of which the decoder makes use."""
+    frames = [
+        encode_frame(
+            request_id=number,
+            status=Status.RESPONSE if answers else Status(0),
+            version=V_8_19,
+            payload=b"",
+            action=action,
+            request_headers=sent,
+        )
+        for number, (sent, action, answers) in enumerate(kinds)
+    ]
+    together = [item for item in decode(b"".join(frames), 1 << 20) if isinstance(item, Frame)]
+    assert together == [only_frame(frame) for frame in frames]
+    assert [frame.header.request_headers for frame in together] == [sent for sent, _, _ in kinds]
+
+
+def test_a_damaged_header_after_a_good_one_is_refused() -> None:
+    good = encode_frame(
+        request_id=1, status=Status(0), version=V_8_19, payload=b"", action="act", request_headers={AUDIT_ID: "0123456789"}
+    )
+    start = good.index(b"0123456789")
+    for damage in (b"\xff123456789", b"012345678\xff"):
+        with pytest.raises(WireError):
+            decode(good + good[:start] + damage + good[start + 10 :], 1 << 20)
