@@ -112,9 +112,18 @@ def _member(field: dataclasses.Field[Any], marks: Sequence[Any]) -> _Member:
     return _Member(field.name, shown.name or field.name, shown.always, required, default)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RestCodec(Codec[dict[str, Any]]):
+    """A codec that knows which message it reads and writes."""
+
+    message: type[RestMessage] = RestMessage
+
+
 def rest_codec(kind: type[RestMessage]) -> Codec[dict[str, Any]]:
     """The codec of the dict that a message's REST form is."""
-    return Codec(lambda reader: kind.read(reader).to_rest(), lambda writer, body: kind.from_rest(body).write(writer))
+    return RestCodec(
+        lambda reader: kind.read(reader).to_rest(), lambda writer, body: kind.from_rest(body).write(writer), message=kind
+    )
 
 
 def choice(*names: str) -> Codec[str]:
