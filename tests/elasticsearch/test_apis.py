@@ -12,10 +12,8 @@ from tests.elasticsearch.case import Case
 from tests.elasticsearch.cases import HITS, QUERIES
 from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 from tests.elasticsearch.comparing import differences, normalize
-from tests.elasticsearch.rig.clusters import LOCAL_INDEX, MODELS, Clusters
-from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
-
-pytestmark = [pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8]), pytest.mark.parametrize("model", MODELS)]
+from tests.elasticsearch.rig.clusters import LOCAL_INDEX
+from tests.elasticsearch.ways import ANSWERING, BY_PROXY, PAIRWISE, RELAYED, Way, over
 
 
 class Call(NamedTuple):
@@ -59,24 +57,19 @@ CALLS = [
 ]
 
 
-def call(clusters: Clusters, version: str, alias: str, call: Call) -> Any:
-    lines = "".join(json.dumps(line) + "\n" for line in call.lines).replace('"R:', f'"{alias}:')
-    with clusters.locals[version].client() as client:
-        answer = client.request(
-            call.method,
-            call.path.replace("R:", f"{alias}:"),
-            json=call.body,
-            content=lines or None,
-            headers={"Content-Type": "application/x-ndjson"} if lines else None,
-        )
+def call(way: Way, alias: str, wanted: Call) -> Any:
+    more: dict[str, Any] = {}
+    if wanted.lines:
+        more["content"] = "".join(json.dumps(line) + "\n" for line in wanted.lines)
+        more["headers"] = {"Content-Type": "application/x-ndjson"}
+    answer = way.call(alias, wanted.method, wanted.path, wanted.body, **more)
     return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
 
-@pytest.mark.parametrize("mode", ["proxy", "sniff"])
+@over([*ANSWERING, *RELAYED])
 @pytest.mark.parametrize("wanted", CALLS, ids=lambda each: each.name)
-def test_a_call_gives_what_a_real_remote_gives(clusters: Clusters, version: str, model: str, mode: str, wanted: Call) -> None:
-    real = call(clusters, version, f"real_{model}_proxy", wanted)
-    ours = call(clusters, version, f"gw_{model}_{mode}", wanted)
+def test_a_call_gives_what_a_real_remote_gives(way: Way, wanted: Call) -> None:
+    real, ours = call(way, way.real, wanted), call(way, way.alias, wanted)
     assert not (found := list(differences(real, ours))), "\n".join(found[:20])
 
 
@@ -84,26 +77,30 @@ MERGED = [case for case in (*QUERIES, *HITS, *AGGREGATIONS) if case.index == "lo
 """A boosted index must be there on both sides, and is not."""
 
 
+@over([*BY_PROXY, *PAIRWISE])
 @pytest.mark.parametrize("case", MERGED, ids=lambda case: case.name)
-def test_both_clusters_are_merged_by_the_local_one(clusters: Clusters, version: str, model: str, case: Case) -> None:
+def test_both_clusters_are_merged_by_the_local_one(way: Way, case: Case) -> None:
     def search(alias: str) -> Any:
-        with clusters.locals[version].client() as client:
-            answer = client.post(f"/{LOCAL_INDEX},{alias}:logs-*/_search", json=case.sent(alias))
+        answer = way.call(alias, "POST", f"/{LOCAL_INDEX},R:logs-*/_search", case.sent(alias))
         return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
-    real, ours = search(f"real_{model}_proxy"), search(f"gw_{model}_proxy")
+    real, ours = search(way.real), search(way.alias)
     assert real["status"] == 200
     assert not (found := list(differences(real, ours))), "\n".join(found[:20])
 
 
-def test_cluster_stats_include_the_remote(clusters: Clusters, version: str, model: str) -> None:
+@over([*BY_PROXY, *RELAYED])
+def test_cluster_stats_include_the_remote(way: Way) -> None:
     """The figures are those of another machine and process: what must be equal is what is told, and the counts of the same data."""
-    with clusters.locals[version].client() as client:
-        remotes = client.get("/_cluster/stats?include_remotes=true").json()["ccs"]["clusters"]
-    real, ours = remotes[f"real_{model}_proxy"], remotes[f"gw_{model}_proxy"]
+    remotes = way.call("", "GET", "/_cluster/stats?include_remotes=true").json()["ccs"]["clusters"]
+    real, ours = remotes[way.real], remotes[way.alias]
     assert ours.keys() == real.keys()
     for name in ("mode", "skip_unavailable", "transport.compress", "version", "status", "nodes_count"):
         assert ours[name] == real[name], name
+    if way.route in RELAYED:
+        assert ours["cluster_uuid"] == real["cluster_uuid"]
+        assert ours["indices_count"] == real["indices_count"]
+        return
     # A real node counts the index of its own keys and users as well.
     assert ours["indices_count"] == ours["shards_count"] == real["indices_count"] - 1
     assert ours["cluster_uuid"] != real["cluster_uuid"]

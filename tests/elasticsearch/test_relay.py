@@ -1,159 +1,48 @@
 """The gateway in front of a real cluster: what a local cluster gets through it is what it gets from that cluster itself.
 
-By version of the local cluster, and by the models on either side of the gateway: eight ways; the many searches in four of them.
+Searches, calls and refusals are asked in ``test_searches``, ``test_apis`` and ``test_errors``; here is what a gateway that answers by
+itself has not got.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.elasticsearch.case import Case
-from tests.elasticsearch.cases import SEARCHES
 from tests.elasticsearch.comparing import differences, normalize
-from tests.elasticsearch.rig.clusters import USER_PASSWORD, Clusters, forget_remote, set_remote, wait_connected
-from tests.elasticsearch.rig.gateway import Gateway
-from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
-from tests.elasticsearch.rig.node import Node
-from tests.elasticsearch.test_apis import CALLS, Call
-
-UPSTREAM_MODELS = {"key": "api_key", "cert": "certificate"}
-ALIASES = {"key": "gw_restarted", "cert": "relayed"}
-"""By the model of the local cluster; the first has the credential of the gateway's main key from the start."""
-ELSEWHERE = {"access": {"search": [{"names": ["*"], "allow_restricted_indices": True}]}}
-"""Of the gateway's own key at the upstream: it bounds all clients of the gateway, and takes nothing away here."""
+from tests.elasticsearch.ways import RELAYED, Way, over
 
 
-@dataclass(frozen=True)
-class Way:
-    """A local cluster, an alias of it that leads through a relay, and one that leads to the real remote by the same model."""
-
-    local: Node
-    alias: str
-    real: str
-
-    def call(self, alias: str, method: str, path: str, body: Any = None, user: str = "elastic", **more: Any) -> httpx.Response:
-        login = ("elastic", "changeme") if user == "elastic" else (user, USER_PASSWORD)
-        with self.local.client(*login) as client:
-            return client.request(method, path.replace("R:", f"{alias}:"), json=body, **more)
-
-    def compare(
-        self, method: str, path: str, body: Any = None, user: str = "elastic", status: int | None = 200, **more: Any
-    ) -> Any:
-        """The real remote's answer, which that through the relay must equal."""
-        answers = []
-        for alias in (self.real, self.alias):
-            sent = more | ({"content": more["content"].replace('"R:', f'"{alias}:')} if "content" in more else {})
-            answer = self.call(alias, method, path, body, user, **sent)
-            answers.append({"status": answer.status_code, "body": _anonymous(normalize(answer.json(), alias))})
-        real, relayed = answers
-        assert status is None or real["status"] == status, f"the case itself is wrong: {real}"
-        assert not (found := list(differences(real, relayed))), "\n".join(found[:20])
-        return real["body"]
+def compare(way: Way, method: str, path: str, body: Any = None, user: str = "elastic", status: int | None = 200) -> Any:
+    """The real cluster's answer, which that through the relay must equal."""
+    answers = []
+    for alias in (way.real, way.alias):
+        answer = way.call(alias, method, path, body, user)
+        answers.append({"status": answer.status_code, "body": anonymous(normalize(answer.json(), alias))})
+    real, relayed = answers
+    assert status is None or real["status"] == status, f"the case itself is wrong: {real}"
+    assert not (found := list(differences(real, relayed))), "\n".join(found[:20])
+    return real["body"]
 
 
-def _anonymous(value: Any) -> Any:
-    """Without the id and the owner of a key, which are the gateway's or the real remote's."""
+def anonymous(value: Any) -> Any:
+    """Without the id and the owner of a key, which are the gateway's or the real cluster's."""
     if isinstance(value, dict):
-        return {key: _anonymous(entry) for key, entry in value.items()}
+        return {key: anonymous(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_anonymous(entry) for entry in value]
+        return [anonymous(entry) for entry in value]
     if isinstance(value, str):
         return re.sub(r"API key id \[[^]]*\] of user \[[^]]*\]", "API key id […] of user […]", value)
     return value
-
-
-@pytest.fixture(scope="module")
-def relays(clusters: Clusters) -> Iterator[dict[str, Gateway]]:
-    """By the model of the upstream, with the keys and the roles of the gateway that answers by itself."""
-    remote, files = clusters.remote, clusters.folder / "certificates"
-    own = remote.rest("POST", "/_security/cross_cluster/api_key", {"name": "the gateway's own", **ELSEWHERE})
-    started: dict[str, Gateway] = {}
-    try:
-        for model, mode in UPSTREAM_MODELS.items():
-            folder = clusters.folder / f"relay-{model}"
-            shutil.copytree(clusters.gateway.folder / "data", folder / "data")
-            shutil.copy(clusters.gateway.folder / "roles.yml", folder)
-            settings: dict[str, Any] = {
-                name: value for name, value in clusters.gateway.settings.items() if not name.startswith("backend.")
-            }
-            settings |= {"remote_cluster.port": 0, "transport.port": 0, "path.roles": "roles.yml"}
-            settings |= {
-                "backend.type": "relay",
-                "backend.relay.mode": mode,
-                "backend.relay.addresses": [clusters.address("real", model)],
-                "backend.relay.ssl.certificate_authorities": [str(files / "ca.crt")],
-            }
-            if model == "key":
-                (folder / "own.key").write_text(own["encoded"])
-                settings["backend.relay.credentials_file"] = "own.key"
-            else:
-                settings["backend.relay.ssl.certificate"] = str(files / "client.crt")
-                settings["backend.relay.ssl.key"] = str(files / "client.key")
-            relay = Gateway(folder, settings)
-            relay.start()
-            started[model] = relay
-        yield started
-    finally:
-        for relay in started.values():
-            relay.stop()
-
-
-WAYS = [(version, inner, outer) for version in (NEWEST_9, NEWEST_8) for outer in UPSTREAM_MODELS for inner in ALIASES]
-PAIRWISE = [way for way in WAYS if (way[1] == way[2]) == (way[0] == NEWEST_9)]
-"""Ways in which each two of version and models meet: the searches are many, and how one is passed on does not depend on its body."""
-
-
-def _name(way: tuple[str, str, str]) -> str:
-    return f"{way[0]}-{way[1]}-to-{way[2]}"
-
-
-@pytest.fixture(scope="module", params=WAYS, ids=_name)
-def way(request: pytest.FixtureRequest, clusters: Clusters, relays: dict[str, Gateway]) -> Iterator[Way]:
-    version, inner, outer = request.param
-    local, alias = clusters.locals[version], ALIASES[inner]
-    port = relays[outer].port("remote_cluster" if inner == "key" else "transport")
-    settings = {"mode": "proxy", "proxy_address": f"127.0.0.1:{port}", "skip_unavailable": False, "proxy_socket_connections": 6}
-    set_remote(local, alias, settings)
-    try:
-        wait_connected(local, alias)
-        yield Way(local, alias, f"real_{inner}_proxy")
-    finally:
-        forget_remote(local, alias)
-
-
-@pytest.mark.parametrize("way", PAIRWISE, indirect=True, ids=_name)
-@pytest.mark.parametrize("case", SEARCHES, ids=lambda case: case.name)
-def test_a_search_gives_what_the_cluster_itself_gives(way: Way, case: Case) -> None:
-    expression = ",".join(f"R:{name}" for name in case.index.split(","))
-    answers = []
-    for alias in (way.real, way.alias):
-        answer = way.call(alias, "POST", f"/{expression}/_search", case.sent(alias))
-        answers.append({"status": answer.status_code, "body": normalize(answer.json(), alias)})
-    assert answers[0]["status"] == 200
-    assert not (found := list(differences(answers[0], answers[1]))), "\n".join(found[:20])
-
-
-@pytest.mark.parametrize("wanted", CALLS, ids=lambda each: each.name)
-def test_a_call_gives_what_the_cluster_itself_gives(way: Way, wanted: Call) -> None:
-    if wanted.lines:
-        lines = "".join(json.dumps(line) + "\n" for line in wanted.lines)
-        way.compare(wanted.method, wanted.path, status=None, content=lines, headers={"Content-Type": "application/x-ndjson"})
-    else:
-        way.compare(wanted.method, wanted.path, wanted.body, status=None)
 
 
 APART = "?ccs_minimize_roundtrips=false"
 SEARCH = {"query": {"match": {"message": "timeout"}}, "size": 7, "aggs": {"s": {"terms": {"field": "service"}}}}
 
 
+@over(RELAYED)
 @pytest.mark.parametrize(
     "path",
     [
@@ -164,14 +53,14 @@ SEARCH = {"query": {"match": {"message": "timeout"}}, "size": 7, "aggs": {"s": {
     ],
 )
 def test_a_search_whose_shards_are_asked_one_by_one(way: Way, path: str) -> None:
-    assert way.compare("POST", path, SEARCH)["hits"]["hits"]
+    assert compare(way, "POST", path, SEARCH)["hits"]["hits"]
     sorted_body = {
         "sort": [{"@timestamp": "desc"}],
         "size": 20,
         "highlight": {"fields": {"message": {}}},
         "query": SEARCH["query"],
     }
-    way.compare("POST", path, sorted_body)
+    compare(way, "POST", path, sorted_body)
 
 
 def pages(way: Way, alias: str, size: int = 400) -> list[str]:
@@ -187,6 +76,7 @@ def pages(way: Way, alias: str, size: int = 400) -> list[str]:
     return found
 
 
+@over(RELAYED)
 def test_a_scroll_comes_to_the_last_page(way: Way) -> None:
     relayed = pages(way, way.alias)
     assert len(relayed) == 1500
@@ -210,16 +100,19 @@ def points(way: Way, alias: str, size: int = 600) -> list[str]:
     return found
 
 
+@over(RELAYED)
 def test_a_point_in_time_comes_to_the_last_page(way: Way) -> None:
     relayed = points(way, way.alias)
     assert len(relayed) == 1500
     assert relayed == points(way, way.real)
 
 
+@over(RELAYED)
 def test_terms_are_enumerated(way: Way) -> None:
-    assert way.compare("POST", "/R:logs-*/_terms_enum", {"field": "service", "string": ""})["terms"]
+    assert compare(way, "POST", "/R:logs-*/_terms_enum", {"field": "service", "string": ""})["terms"]
 
 
+@over(RELAYED)
 def test_a_large_answer_comes_whole(way: Way) -> None:
     body = {
         "size": 1500,
@@ -228,17 +121,19 @@ def test_a_large_answer_comes_whole(way: Way) -> None:
         "query": {"match_all": {}},
         "docvalue_fields": ["@timestamp"],
     }
-    assert len(way.compare("POST", "/R:logs-app-1/_search", body)["hits"]["hits"]) == 1500
+    assert len(compare(way, "POST", "/R:logs-app-1/_search", body)["hits"]["hits"]) == 1500
 
 
+@over(RELAYED)
 @pytest.mark.parametrize("user", ["alice", "bob"])
 @pytest.mark.parametrize("expression", ["*", "logs-*", "logs-app-1", "products", "secret", "missing", "logs-app-1,products"])
 @pytest.mark.parametrize("more", ["", "?ignore_unavailable=true"])
 def test_a_user_sees_what_both_sides_allow(way: Way, user: str, expression: str, more: str) -> None:
     path = ",".join(f"R:{name}" for name in expression.split(","))
-    way.compare("POST", f"/{path}/_search{more}", {"size": 3}, user, status=None)
-    way.compare("GET", f"/{path}/_field_caps?fields=*{more.replace('?', '&')}", None, user, status=None)
+    compare(way, "POST", f"/{path}/_search{more}", {"size": 3}, user, status=None)
+    compare(way, "GET", f"/{path}/_field_caps?fields=*{more.replace('?', '&')}", None, user, status=None)
 
 
+@over(RELAYED)
 def test_a_name_outside_of_the_key_is_refused_for_a_superuser_too(way: Way) -> None:
-    way.compare("POST", "/R:secret/_search", {"size": 3}, status=None)
+    compare(way, "POST", "/R:secret/_search", {"size": 3}, status=None)

@@ -1,6 +1,6 @@
 """Every search through the gateway gives what it gives through a real remote with the same documents.
 
-By version of the local node, security model and connection mode: eight ways.
+Through a gateway that answers by itself, and through one that has the real remote behind it; see ``ways``.
 """
 
 from __future__ import annotations
@@ -12,44 +12,41 @@ import pytest
 from tests.elasticsearch.case import Case
 from tests.elasticsearch.cases import SEARCHES
 from tests.elasticsearch.comparing import differences, normalize
-from tests.elasticsearch.rig.clusters import MODELS, MODES, SOCKETS, Clusters, wait_connected
-from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
-
-pytestmark = [pytest.mark.parametrize("version", [NEWEST_9, NEWEST_8]), pytest.mark.parametrize("model", MODELS)]
+from tests.elasticsearch.rig.clusters import SOCKETS, wait_connected
+from tests.elasticsearch.ways import ANSWERING, PAIRWISE, Way, over
 
 _real: dict[tuple[str, str, str], Any] = {}
 
 
-def search(clusters: Clusters, version: str, alias: str, case: Case) -> Any:
-    expression = ",".join(f"{alias}:{name}" for name in case.index.split(","))
-    with clusters.locals[version].client() as client:
-        answer = client.post(f"/{expression}/_search", json=case.sent(alias))
+def search(way: Way, alias: str, case: Case) -> Any:
+    expression = ",".join(f"R:{name}" for name in case.index.split(","))
+    answer = way.call(alias, "POST", f"/{expression}/_search", case.sent(alias))
     return {"status": answer.status_code, "body": normalize(answer.json(), alias)}
 
 
-def real_answer(clusters: Clusters, version: str, model: str, case: Case) -> Any:
-    """Asked once for both modes: how the local node is connected changes no answer of a real remote."""
-    key = (version, model, case.name)
+def real_answer(way: Way, case: Case) -> Any:
+    """Asked once for all ways to a gateway: how the local node is connected changes no answer of a real remote."""
+    key = (way.route.version, way.real, case.name)
     if key not in _real:
-        _real[key] = search(clusters, version, f"real_{model}_proxy", case)
+        _real[key] = search(way, way.real, case)
     return _real[key]
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_the_local_cluster_is_connected(clusters: Clusters, version: str, model: str, mode: str) -> None:
-    info = wait_connected(clusters.locals[version], f"gw_{model}_{mode}")
-    assert info["mode"] == mode
-    if mode == "proxy":
+@over(ANSWERING)
+def test_the_local_cluster_is_connected(way: Way) -> None:
+    info = wait_connected(way.local, way.alias)
+    assert info["mode"] == way.route.mode
+    if way.route.mode == "proxy":
         assert info["num_proxy_sockets_connected"] == SOCKETS["proxy"]
     else:
         assert info["num_nodes_connected"] == 1
-    assert info.get("cluster_credentials") == ("::es_redacted::" if model == "key" else None)
+    assert info.get("cluster_credentials") == ("::es_redacted::" if way.route.model == "key" else None)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@over([*ANSWERING, *PAIRWISE])
 @pytest.mark.parametrize("case", SEARCHES, ids=lambda case: case.name)
-def test_a_search_gives_what_a_real_remote_gives(clusters: Clusters, version: str, model: str, mode: str, case: Case) -> None:
-    real = real_answer(clusters, version, model, case)
+def test_a_search_gives_what_a_real_remote_gives(way: Way, case: Case) -> None:
+    real = real_answer(way, case)
     assert real["status"] == 200, f"the case itself is wrong: {real}"
-    ours = search(clusters, version, f"gw_{model}_{mode}", case)
+    ours = search(way, way.alias, case)
     assert not (found := list(differences(real, ours))), "\n".join(found[:20])

@@ -37,8 +37,10 @@ MODES = ("proxy", "sniff")
 KINDS = ("real", "gw")
 UPSTREAMS = {NEWEST_8: "real", NEWEST_9: "newest"}
 """The KIND of a real remote cluster, by its version."""
-RELAYS = {"relay-key": "key", "relay-cert": "cert"}
-"""Further KINDs, by the model by which the gateway behind them is let in by the real remote: their aliases lead nowhere at first."""
+RELAYS = tuple(f"relay-{kind}-{model}" for kind in UPSTREAMS.values() for model in MODELS)
+"""The KIND of a gateway in front of a real remote cluster, by that one's KIND and the model that the gateway uses towards it."""
+BEFORE_REAL = tuple(f"relay-real-{model}" for model in MODELS)
+"""Those that have an alias for each key of the equivalence suite; it leads nowhere at first."""
 SOCKETS = {"proxy": 18, "sniff": 6}
 """Sockets per alias: 18 in proxy mode, and in sniff mode six to each node."""
 
@@ -71,21 +73,25 @@ SECRET = DemoIndex("secret", {"settings": LOCAL.body["settings"]}, (("1", {"code
 
 @dataclass
 class Clusters:
-    """Everything that runs. ``locals`` by version, ``keys`` by KIND and the name of the key."""
+    """Everything that runs. ``locals`` by version, ``keys`` by KIND and the name of the key, ``relays`` by KIND."""
 
     folder: Path
     remote: Node
     gateway: Gateway
     locals: dict[str, Node]
     keys: Keys = field(default_factory=dict)
+    relays: dict[str, Gateway] = field(default_factory=dict)
 
     def address(self, kind: str, model: str) -> str:
-        if kind == "gw":
-            port = self.gateway.port("remote_cluster" if model == "key" else "transport")
+        if kind == "gw" or kind in RELAYS:
+            port = self.gateway_of(kind).port("remote_cluster" if model == "key" else "transport")
         else:
             node = self.upstream(kind)
             port = int(node.settings["remote_cluster.port"]) if model == "key" else node.transport_port
         return f"127.0.0.1:{port}"
+
+    def gateway_of(self, kind: str) -> Gateway:
+        return self.gateway if kind == "gw" else self.relays[kind]
 
     def upstream(self, kind: str) -> Node:
         """The real remote cluster of a KIND."""
@@ -169,8 +175,10 @@ def _secrets(keys: Keys) -> dict[str, str]:
     """The credentials of a local node's aliases."""
     by_alias = {f"{kind}_key_{mode}": keys[kind, "main"] for kind in KINDS for mode in MODES}
     by_alias |= {f"{kind}_{name}": key for (kind, name), key in keys.items() if name != "main"}
-    by_alias |= dict.fromkeys(SPARE_ALIASES, keys["gw", "main"])
-    by_alias |= {f"{kind}_{name}": keys["gw", name] for kind in RELAYS for name in (PREFIX + each for each in EQUIVALENCE_KEYS)}
+    by_alias |= dict.fromkeys((*SPARE_ALIASES, *(f"{kind}_key_proxy" for kind in RELAYS)), keys["gw", "main"])
+    by_alias |= {
+        f"{kind}_{name}": keys["gw", name] for kind in BEFORE_REAL for name in (PREFIX + each for each in EQUIVALENCE_KEYS)
+    }
     by_alias["newest_key_proxy"] = keys["real", "main"]
     return {f"cluster.remote.{alias}.credentials": key["encoded"] for alias, key in by_alias.items()}
 
@@ -237,7 +245,7 @@ def _local(folder: Path, version: str, files: dict[str, Path], secrets: dict[str
     prefix = "xpack.security.remote_cluster_client.ssl"
     addresses = {kind: f"127.0.0.1:{side.settings['remote_cluster.port']}" for kind, side in (("real", remote), ("gw", gateway))}
     settings = {
-        **_transport_ssl("server" if version == NEWEST_9 else "client"),
+        **_transport_ssl("client"),
         **(_remote_cluster_server() if version == NEWEST_9 else {}),
         f"{prefix}.enabled": "true",
         f"{prefix}.certificate_authorities": "ca.crt",

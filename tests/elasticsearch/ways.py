@@ -1,0 +1,99 @@
+"""How a local cluster reaches a remote one, beside how it reaches the real one of which the answers must be the same.
+
+A gateway that answers by itself is reached by each version, model and mode. One in front of a real cluster passes on what it gets, so
+with it only some combinations of version, models and upstream are taken; with ``RCGATEWAY_RELAY=all`` each is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.elasticsearch.equivalence.pairs import pairwise
+from tests.elasticsearch.rig.clusters import MODELS, MODES, UPSTREAMS, USER_PASSWORD, Clusters
+from tests.elasticsearch.rig.gateway import Gateway
+from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
+from tests.elasticsearch.rig.node import PASSWORD, Node
+
+VERSIONS = (NEWEST_9, NEWEST_8)
+
+
+@dataclass(frozen=True)
+class Route:
+    """From the local cluster of that version, by that model and mode, to the gateway of the KIND ``ours`` and the cluster of ``real``."""
+
+    version: str
+    model: str
+    real: str
+    ours: str
+    mode: str = "proxy"
+
+    def __str__(self) -> str:
+        return f"{self.version}-{self.model}-{self.ours}-{self.mode}"
+
+
+ANSWERING = [Route(version, model, "real", "gw", mode) for version, model, mode in product(VERSIONS, MODELS, MODES)]
+"""To the gateway that answers by itself."""
+BY_PROXY = [route for route in ANSWERING if route.mode == "proxy"]
+
+_FACTORS = {"version": VERSIONS, "model": MODELS, "real": tuple(UPSTREAMS.values()), "outer": MODELS}
+
+
+def _relayed(version: str, model: str, real: str, outer: str) -> Route:
+    return Route(version, model, real, f"relay-{real}-{outer}")
+
+
+def _is_half(route: Route) -> bool:
+    """Whether the same model is spoken on both sides, for one upstream; for the other whether not."""
+    return (route.ours.endswith(route.model)) == (route.real == "real")
+
+
+EVERY_RELAYED = [_relayed(*values) for values in product(*_FACTORS.values())]
+"""To gateways in front of real clusters: sixteen."""
+_ALL = os.environ.get("RCGATEWAY_RELAY") == "all"
+RELAYED = [route for route in EVERY_RELAYED if _ALL or (route.version == NEWEST_9) == _is_half(route)]
+"""Eight of them, in which each three of version, models and upstream meet."""
+PAIRWISE = EVERY_RELAYED if _ALL else [_relayed(*values) for values in pairwise(_FACTORS)]
+"""Six of them, in which each two of version, models and upstream meet: for what is asked by the hundred."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A route among clusters that run; ``alias`` leads to the gateway, ``real`` to the real cluster by the same model."""
+
+    route: Route
+    clusters: Clusters
+
+    @property
+    def local(self) -> Node:
+        return self.clusters.locals[self.route.version]
+
+    @property
+    def alias(self) -> str:
+        return f"{self.route.ours}_{self.route.model}_{self.route.mode}"
+
+    @property
+    def real(self) -> str:
+        return f"{self.route.real}_{self.route.model}_proxy"
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.clusters.gateway_of(self.route.ours)
+
+    def call(self, alias: str, method: str, path: str, body: Any = None, user: str = "elastic", **more: Any) -> httpx.Response:
+        """``R:`` in the path, and ``"R:`` in the content, stand for the alias."""
+        if "content" in more:
+            more["content"] = more["content"].replace('"R:', f'"{alias}:')
+        with self.local.client(user, PASSWORD if user == "elastic" else USER_PASSWORD) as client:
+            return client.request(method, path.replace("R:", f"{alias}:"), json=body, **more)
+
+
+def over(routes: Sequence[Route]) -> pytest.MarkDecorator:
+    """Parametrizes a test that takes a ``way``."""
+    return pytest.mark.parametrize("way", routes, indirect=True, ids=str)
