@@ -100,7 +100,7 @@ class RemotesSettings(Group):
 
     model_config = ConfigDict(extra="allow")
     named: ClassVar[type[Group] | None] = RemoteClusterSettings
-    __pydantic_extra__: dict[str, RemoteClusterSettings]
+    __pydantic_extra__: dict[str, RemoteClusterSettings] = Field(init=False)
 
     initial_connect_timeout: Duration = 30 * 10**9
     """How long the start, and a request, waits for a connection."""

@@ -75,14 +75,22 @@ class Targets:
         self._found = now
         return changed
 
-    def next(self, now: float, at_once: int) -> Target | None:
-        """Where to try, of those that may be tried now: ``at_once`` attempts at each, and one where the last has failed."""
+    def next(self, now: float, at_once: int, most: float = inf) -> Target | None:
+        """Where to try, of those that may be tried now: ``at_once`` attempts at each, and one where the last has failed. ``most``: links to
+        each."""
         able = [
             target
             for target in self.active
-            if now >= target.not_before and len(target.attempts) < (at_once if target.problem is None else 1)
+            if now >= target.not_before
+            and len(target.attempts) < (at_once if target.problem is None else 1)
+            and target.links + len(target.attempts) < most
         ]
         return min(able, key=lambda target: target.load, default=None)
+
+    def hurry(self) -> None:
+        """Somebody waits: addresses that failed may be tried again at once."""
+        for target in self.active:
+            target.not_before = -inf
 
     def promising(self, now: float) -> int:
         """Attempts under way that will soon give a link, as far as one can tell."""

@@ -1,11 +1,12 @@
 """The body of a search: ``SearchSourceBuilder`` on the wire, a dict in the form that REST has otherwise.
 
-What cannot be executed under authorization here (``pit``, ``knn``, ``rank``, ``sub_searches``, ``rescore``, ``script_fields``,
+What cannot be executed under authorization here (``knn``, ``rank``, ``sub_searches``, ``rescore``, ``script_fields``,
 ``runtime_mappings``, ``ext``) raises UnsupportedError with its name.
 """
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any
 
 from protocol.errors import UnsupportedError
@@ -81,6 +82,27 @@ class Slice(RestMessage):
     max: VInt
 
 
+def _read_id(reader: Reader) -> str:
+    return urlsafe_b64encode(reader.bytes_reference()).decode()
+
+
+def _write_id(writer: Writer, text: str) -> None:
+    try:
+        encoded = urlsafe_b64decode(text)
+    except ValueError:
+        raise ValueError(f"[pit] is not a valid id: [{text}]") from None
+    writer.bytes_reference(encoded)
+
+
+class PointInTime(RestMessage):
+    """What the search sees, instead of indices."""
+
+    rest_name = "pit"
+
+    id: Annotated[str, Codec(_read_id, _write_id)]
+    keep_alive: Time | None = None
+
+
 class SearchSource(RestMessage):
     """Everything that the body of a search may say."""
 
@@ -116,7 +138,7 @@ class SearchSource(RestMessage):
     track_total_hits: Annotated[bool | int | None, Codec(_read_total, _write_total)] = None
     """True counts all, False none; None stops at 10,000."""
     fields: list[FetchedField] | None = None
-    pit: Annotated[None, HIDDEN, absent("[pit]")] = None
+    pit: Annotated[dict[str, Any], rest_codec(PointInTime)] | None = None
     runtime_mappings: Annotated[None, HIDDEN, Codec(_read_mappings, _write_mappings)] = None
     knn: Annotated[None, HIDDEN, none_of("[knn]")] = None
     rank: Annotated[None, HIDDEN, absent("[rank]")] = None
