@@ -47,6 +47,7 @@ from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from protocol.frames import Header
 from protocol.messages.common import Request
+from protocol.messages.options import IndicesOptions
 from protocol.versions import MINIMUM_COMPATIBLE, TransportVersion
 
 log = structlog.get_logger("gateway.dispatch")
@@ -233,17 +234,17 @@ class Dispatcher:
             raise _not_decoded(action)
         progress.stage = Stage.AUTHORIZATION
 
-        def ignores_unavailable() -> bool:
+        def options() -> IndicesOptions | None:
             if known is None or known.targets is None:
-                return False
+                return None
             whole = decode_if_supported(known, action, request.payload, version)
             if whole is not None:
-                return known.targets(whole).options.ignore_unavailable
+                return known.targets(whole).options
             if self.settings.backend.relay.require_decoded:
                 raise _not_decoded(action)
-            return True  # so the upstream has to decide
+            return None  # so the upstream has to decide
 
-        progress.grant = authorize_unresolved(role, action, names, ignores_unavailable)
+        progress.grant = authorize_unresolved(role, action, names, options)
         return progress.grant
 
     def _role(self, header: Header, peer: Peer, progress: Progress) -> Role:

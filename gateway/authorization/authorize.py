@@ -173,11 +173,15 @@ def authorize(
 
 
 def authorize_unresolved(
-    role: Role, action: str, names: Sequence[str] | None, ignores_unavailable: Callable[[], bool] = lambda: False
+    role: Role,
+    action: str,
+    names: Sequence[str] | None,
+    options_of: Callable[[], IndicesOptions | None] = lambda: None,
+    clock: Callable[[], datetime] = now,
 ) -> Grant:
     """An index request that another cluster resolves and authorizes by the same descriptor sets: refuses what is certain without
-    knowing the names there. ``names``: ``None`` where they are not known. ``ignores_unavailable``: whether the request wants to be answered
-    without the names that are not allowed; asked when there are some. Raises Denied (403)."""
+    knowing the names there. ``names``: ``None`` where they are not known. ``options_of``: how the request wants them to be resolved, asked
+    for when some are not allowed; ``None`` where that is not known. Raises as ``authorize_indices``."""
     question = (action, None if names is None else tuple(names))
     remembered: Grant | None = role.memory.get(_ELSEWHERE, question)
     if remembered is not None:
@@ -188,30 +192,57 @@ def authorize_unresolved(
         raise denials.action_denied(role, action, checks=checks)
     allowed = _system(role, action) if role.system else role.check_action(action)
     checks = (*checks, allowed)
-    explicit = [name for name in names or () if _is_explicit(name)]
     if not allowed.allowed:
-        # Names that are left out when they are not allowed are not told of either.
-        context = denials.on_indices(explicit) if explicit and not ignores_unavailable() else ""
-        raise denials.action_denied(role, action, names=names or expressions.NO_INDICES, context=context, checks=checks)
+        if names is not None and (options := options_of()) is not None:
+            # No name is covered, whatever there is, so that a cluster without any says the same.
+            authorize_indices(role, action, names, options, _ELSEWHERE, clock=clock)
+        raise denials.action_denied(role, action, names=names or expressions.NO_INDICES, checks=checks)
     if role.system:
         return Grant(action, checks=checks)
+    explicit = [name for name in names or () if _is_explicit(name)]
     per_name = tuple(role.check_index(action, Resource(name)) for name in explicit)
-    denied = [name for name, check in zip(explicit, per_name, strict=True) if not check.allowed]
     checks = (*checks, *per_name)
+    if all(check.allowed for check in per_name):
+        # Only what is allowed whatever else the request wants.
+        grant = Grant(action, checks=checks)
+        if sum(map(len, names or ())) <= MAX_QUESTION:
+            role.memory.put(_ELSEWHERE, question, grant, _size(names or (), grant))
+        return grant
+    options = options_of()
+    if options is not None:
+        _check_certain(role, action, names or (), options, clock, checks)
+    return Grant(action, checks=checks)
+
+
+def _check_certain(
+    role: Role,
+    action: str,
+    names: Sequence[str],
+    options: IndicesOptions,
+    clock: Callable[[], datetime],
+    checks: tuple[Check, ...],
+) -> None:
+    """Raises Denied (403) where names are among those of the request that are not allowed on any cluster, and that it is for."""
+    kind = traits(action)
+    if kind.expands and not options.allow_no_indices and not all(map(_is_explicit, names)):
+        return  # a wildcard that matches nothing there is told of first
+    # Which names are left when wildcards match nothing, and how they are called.
+    lenient = replace(options, allow_no_indices=True)
+    resolved = _resolve(role, action, names, lenient, _ELSEWHERE, clock, kind, point_in_time=False)
+    denied = [name for name in resolved if _is_whole(name) and not role.check_index(action, Resource(name)).allowed]
     if denied:
-        if ignores_unavailable():
-            return Grant(action, checks=checks)
-        raise denials.action_denied(role, action, names=names or (), context=denials.on_indices(denied), checks=checks)
-    # Only what is allowed whatever else the request wants.
-    grant = Grant(action, checks=checks)
-    if sum(map(len, names or ())) <= MAX_QUESTION:
-        role.memory.put(_ELSEWHERE, question, grant, _size(names or (), grant))
-    return grant
+        asked = resolved if kind.expands else names
+        raise denials.action_denied(role, action, names=asked, context=denials.on_indices(denied), checks=checks)
 
 
 def _is_explicit(name: str) -> bool:
     """A name that stands for itself on any cluster, and which only its own privileges cover: not an index of a data stream."""
-    return bool(name) and not name.startswith(("<", "-", ".ds-", ".fs-", "_all")) and not set(name) & set("*?:")
+    return bool(name) and not name.startswith(("<", "-", "_all")) and not set(name) & set("*?") and _is_whole(name)
+
+
+def _is_whole(name: str) -> bool:
+    """Of a resolved name: not one that may be covered by another one's privileges, such as an index of a data stream."""
+    return not name.startswith((".ds-", ".fs-", "_all")) and ":" not in name
 
 
 def _before(role: Role, action: str) -> tuple[Check, ...]:

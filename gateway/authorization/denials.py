@@ -34,12 +34,16 @@ def action_denied(
     roles_known: bool = True,
 ) -> Denied:
     """The 403 for an action. ``names``: those of the request, ``context``: what to say about them (see ``on_indices``)."""
-    towards = "" if role.subject.key is None else "towards remote cluster "
     who = _description(role.subject, role.names if roles_known else None)
-    message = f"action [{action}] {towards}is unauthorized for {who}"
+    message = f"action [{action}] {_towards(role)}is unauthorized for {who}"
     if context:
         message += f" {context}"
     return _denied(message + _granting_privileges(action, names), action, cause, checks)
+
+
+def told_elsewhere(role: Role, action: str, rest: str) -> str:
+    """The message of a 403 that another cluster gave for the role's subject; ``rest``: what that one's own message says after for whom."""
+    return f"action [{action}] {_towards(role)}is unauthorized for {_description(role.subject, role.names)}{rest}"
 
 
 def run_as_denied(role: Role, action: str, check: Check) -> Denied:
@@ -85,6 +89,10 @@ def on_indices(denied: Iterable[str]) -> str | None:
 
 def _denied(reason: str, action: str, cause: ElasticsearchException | None, checks: Sequence[Check]) -> Denied:
     return Denied("security_exception", reason, cause=cause, status=403, action=action, checks=checks)
+
+
+def _towards(role: Role) -> str:
+    return "" if role.subject.key is None else "towards remote cluster "
 
 
 def _granting_privileges(action: str, names: Sequence[str]) -> str:

@@ -66,6 +66,7 @@ class Asker:
 
     clusters: Clusters
     _clients: dict[str, httpx.Client] = field(default_factory=dict)
+    _real: dict[Case, dict[str, Any]] = field(default_factory=dict)
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -100,8 +101,10 @@ class Asker:
         )
         return {"status": answer.status_code, "body": self._comparable(normalize(answer.json(), alias))}
 
-    def compare(self, case: Case) -> Comparison:
-        real, ours = self.ask(case, "real"), self.ask(case, "gw")
+    def compare(self, case: Case, kind: str = "gw") -> Comparison:
+        """``kind``: of the gateway that is compared. The real remote is asked once."""
+        real = self._real.get(case) or self._real.setdefault(case, self.ask(case, "real"))
+        ours = self.ask(case, kind)
         found = tuple(differences(real, ours))
         excuse = known(real, ours) if found else None
         return Comparison(case, () if excuse else found, excuse)

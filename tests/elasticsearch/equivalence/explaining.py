@@ -68,29 +68,28 @@ class Explainer:
         with ApiKeyStore(folder / "data") as store:
             self._keys = {key.id: key for key in store.all_keys()}
 
-    def wrong(self, case: Case, event: Event) -> list[str]:
-        """One line for each thing that the audit's event of a request of the case tells otherwise."""
+    def wrong(self, case: Case, event: Event, kind: str = "gw") -> list[str]:
+        """One line for each thing that the audit's event of a request of the case tells otherwise. ``kind``: of the gateway."""
         asked = event.get("rcgateway.indices_requested", [])
         explained = explain_subject(
-            self._subject(case, event["user.name"]),
+            self._subject(case, event["user.name"], kind),
             self._roles,
             event["rcgateway.action"],
             asked,
             options(case, asked),
             self._metadata,
         )
-        return [
-            f"{what}: the gateway {taken}, explained {said}" for what, taken, said in _compared(event, explained) if taken != said
-        ]
+        compared = _compared(event, explained, resolved=kind == "gw")
+        return [f"{what}: the gateway {taken}, explained {said}" for what, taken, said in compared if taken != said]
 
-    def _subject(self, case: Case, name: str) -> Subject:
+    def _subject(self, case: Case, name: str, kind: str) -> Subject:
         """The user, or the local cluster itself, which cancels what has failed."""
         user = USERS[case.user]
         login = user.login(case.role_set)
         authentication = _SYSTEM if name == SYSTEM_USER else self._authentication(user, case.role_set, login)
         if case.role_set is not None:
             return certificate_subject(authentication, "")
-        alias = case.alias("gw")
+        alias = case.alias(kind)
         key = self._keys[self._clusters.keys["gw", PREFIX + case.credential]["id"]]
         descriptors = json.dumps(dict(key.role_descriptors)).encode()
         sent = [as_sent(self._roles_of(login), alias)]
@@ -159,8 +158,8 @@ def read_events(path: Path, offset: int) -> Iterator[Event]:
                     yield event
 
 
-def _compared(event: Event, explained: Explanation) -> Iterator[tuple[str, Any, Any]]:
-    """What was decided, as the event tells it and as it was explained."""
+def _compared(event: Event, explained: Explanation, *, resolved: bool) -> Iterator[tuple[str, Any, Any]]:
+    """What was decided, as the event tells it and as it was explained. ``resolved``: the gateway knows what names stand for."""
     granted = event["event.action"] == "access_granted"
     # What document rules do not let a request do is refused after it was allowed on its indices.
     intercepted = not granted and "rcgateway.indices" in event
@@ -169,6 +168,8 @@ def _compared(event: Event, explained: Explanation) -> Iterator[tuple[str, Any, 
         error = explained.error
         yield "error", event.get("error.type"), None if error is None else error.type
         yield "reason", _reason(event.get("error.message")), None if error is None else _reason(error.reason)
+        return
+    if not resolved:
         return
     yield "names", event.get("rcgateway.indices", []), list(explained.names or ())
     documents = [index for index, rules in explained.documents.items() if rules]
