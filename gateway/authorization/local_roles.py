@@ -7,7 +7,6 @@ that a connection speaks, so what is sent does not depend on the version.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -21,6 +20,7 @@ from gateway.authorization.descriptors import (
     RoleDescriptor,
 )
 from gateway.authorization.field_patterns import FieldMatcher
+from gateway.authorization.json_texts import json_text
 from gateway.authorization.patterns import MAX_SET_WORK, NamePatterns, too_complex
 from gateway.authorization.privileges import DATA_ONLY, EVERY_SELECTOR, FAILURES_ONLY, index_privilege
 from gateway.authorization.roles import is_explicit_denial
@@ -68,9 +68,8 @@ def check_remote_privileges(roles: Iterable[RoleDescriptor]) -> None:
 
 def sent_bytes(descriptor: RoleDescriptor) -> bytes:
     """The set of this one descriptor, as the subject info holds it."""
-    text = json.dumps({descriptor.name: descriptor.to_json()}, separators=(",", ":"), ensure_ascii=False)
     try:
-        return text.encode()
+        return json_text({descriptor.name: descriptor.to_json()}).encode()
     except UnicodeEncodeError:
         raise ElasticsearchException(
             "illegal_argument_exception", f"role descriptor [{descriptor.name}] holds half of a surrogate pair", status=400

@@ -22,7 +22,7 @@ from gateway.authorization.descriptors import (
 )
 from gateway.authorization.field_patterns import check_field_security
 from gateway.authorization.global_privileges import has_global_privileges
-from gateway.authorization.json_texts import DECODER, token_name, unreadable
+from gateway.authorization.json_texts import DECODER, json_text, token_name, unreadable
 from gateway.authorization.patterns import MAX_SET_WORK
 from gateway.lucene.languages import Work
 from protocol.errors import ElasticsearchException
@@ -168,7 +168,7 @@ def _query(prefix: str, value: Any) -> str | None:
         _fail(
             f"{prefix} expected field [query] value to be null, a string, an array, or an object, but found [{token_name(value)}] instead"
         )
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json_text(value)
 
 
 def _field_security(role: str, prefix: str, value: Any) -> FieldSecurity:

@@ -132,7 +132,7 @@ class LocalSecurity:
         """As which the user is shown to remote clusters. Raises the security_exception (401) of an unknown user."""
         found = find_user(self.users, user)
         return Authentication(
-            User(user, list(found.roles), _in_hash_order(found.metadata), found.full_name, found.email),
+            User(user, list(found.roles), _in_hash_order(found.metadata) or HashMap(), found.full_name, found.email),
             RealmRef(node_name=self._node_name, name="default_native", type="native"),
             version=version,
         )
@@ -159,10 +159,10 @@ class LocalSecurity:
 
 
 def _in_hash_order(value: Any) -> Any:
-    """Maps as Java's hash maps of the same entries, whose order is that of the bytes."""
+    """Maps in the order of Java's hash maps of the same entries: the order in which a node keeps them."""
     match value:
         case dict():
-            return HashMap({key: _in_hash_order(value[key]) for key in hash_order(value)})
+            return {key: _in_hash_order(value[key]) for key in hash_order(value)}
         case list():
             return [_in_hash_order(one) for one in value]
         case _:
