@@ -27,6 +27,7 @@ class Target:
     not_before: float = -inf
     _pause: float = FIRST_PAUSE_SECONDS
     _last: float = -inf
+    _failed: float = -inf
 
     def begin(self, now: float) -> float:
         self.attempts.append(now)
@@ -41,6 +42,9 @@ class Target:
     def failed(self, began: float, now: float, problem: str) -> None:
         self.attempts.remove(began)
         self.problem = problem
+        if began < self._failed:
+            return  # it was under way as another one failed, and says nothing new: a burst of clients must not make for a long pause
+        self._failed = now
         # Random, so that many gateways do not come back to a node that restarts all at the same moment.
         self.not_before = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)

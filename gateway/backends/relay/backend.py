@@ -126,8 +126,8 @@ class RelayBackend:
         action = CANCEL_CHILD if self._upstream.api_key else CANCEL_CHILD_INTERNAL
         cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
         try:
-            sent = await link.send(action, cancel.encode(link.version), self._headers.system(), link.version)
-            await (await link.answer(sent)).whole()
+            # Its answer is not waited for, which a frozen node does not give: whoever cancels or runs out of time is told at once.
+            link.forget(await link.send(action, cancel.encode(link.version), self._headers.system(), link.version))
         except ElasticsearchException as error:
             log.info("upstream not told of a cancellation", address=str(link.address), reason=error.reason)
 

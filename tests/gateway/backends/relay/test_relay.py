@@ -142,6 +142,7 @@ async def test_a_cancelled_request_is_cancelled_upstream(monkeypatch: pytest.Mon
             nursery.start_soon(backend.execute, call())
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
         (connection,) = [one for one in played.connections if one.requests]
         work, cancel = connection.requests
         assert cancel.header.action == CANCEL_CHILD

@@ -9,12 +9,20 @@ import trio
 import trio.testing
 
 from gateway.backends.relay.backend import RelayBackend
-from gateway.backends.relay.upstream import DEAD_SECONDS, PING_SECONDS, SNIFF_SECONDS, SWEEP_SECONDS, TAKE_SECONDS
+from gateway.backends.relay.upstream import (
+    CONNECT_SECONDS,
+    DEAD_SECONDS,
+    PING_SECONDS,
+    SNIFF_SECONDS,
+    SWEEP_SECONDS,
+    TAKE_SECONDS,
+)
 from gateway.links.link import Address
 from gateway.links.sniffing import address_of, serves
 from gateway.links.targets import LONGEST_PAUSE_SECONDS
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
+from protocol.messages.tasks import CANCEL_CHILD
 from tests.gateway.backends.relay.played import LONG, Played, PlayedConnection, ask, call, echo, node, relay, silence
 
 ONE, TWO, THREE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -206,6 +214,40 @@ async def test_a_node_that_freezes_for_half_a_minute_fails_nothing(
             assert not answers
             played.thawed.set()
         assert sorted(answers) == [b"re:%d" % number for number in range(6)]
+
+
+async def test_a_crowd_that_comes_while_a_node_is_frozen_does_not_wait_long_after(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All attempts to connect run out of time together, which is one reason for a pause and not one each."""
+    played = Played()
+    async with relay(played, monkeypatch, ready=2, deadline=LONG) as backend:
+        await settle()
+        played.thawed = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(ask, backend, b"q", number)
+            await trio.sleep(CONNECT_SECONDS + 1)
+            played.thawed.set()
+            thawed = trio.current_time()
+        assert trio.current_time() - thawed < 2
+
+
+async def test_who_cancels_does_not_wait_for_a_node_that_is_frozen(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played()
+    async with relay(played, monkeypatch, deadline=LONG) as backend:
+        await ask(backend)
+        played.thawed = trio.Event()
+        began = trio.current_time()
+        with trio.move_on_after(3):
+            await ask(backend, b"never mind")
+        assert trio.current_time() - began == pytest.approx(3)
+        played.thawed.set()
+        await settle()
+        assert [one.header.action for each in played.connections for one in each.requests].count(CANCEL_CHILD) == 1
+        assert await ask(backend) == b"re:question"
 
 
 async def test_a_connection_that_is_open_at_one_end_only_is_found_out(
