@@ -16,7 +16,7 @@ from protocol.errors import ElasticsearchException, UnsupportedError
 from protocol.messages.fields import OptionalBoolean
 from protocol.messages.queries import QUERY
 from protocol.messages.rest import Boost, Float32, Query, RestCodec, RestMessage, Shown, Time
-from protocol.messages.sorts import SORT
+from protocol.messages.sorts import SORT, FieldSort, ScoreSort
 from protocol.rest import scalars
 from protocol.rest.places import END, KEY, Place, illegal, suggestion, token_of
 from protocol.schema import Boolean, Codec, Double, Float, Int, Long, Short, String, VInt, VLong, ZLong, codec_of
@@ -101,17 +101,22 @@ def message(kind: type[RestMessage], body: Any, place: Place, depth: int = 0) ->
         raise unsupported(error.feature) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise place.parsing(str(error)) from None
-    for attribute, name, convert in _converters(kind):
-        value = getattr(arguments, attribute)
-        if value is None:
-            continue
-        inner = _inner(place, body, name)
-        try:
-            setattr(arguments, attribute, convert(value, inner, depth))
-        except ElasticsearchException as error:
-            raise (place.failed(what, name, error) if what in OBJECT_PARSERS else error) from None
+    convert_fields(arguments, body, place, depth)
     check(arguments, place)
     return arguments.to_rest()
+
+
+def convert_fields(made: RestMessage, body: Any, place: Place, depth: int = 0) -> None:
+    """Make each field what its codec writes. Raises ElasticsearchException."""
+    what = made.rest_name or made.wire_name
+    for attribute, name, convert in _converters(type(made)):
+        value = getattr(made, attribute)
+        if value is None:
+            continue
+        try:
+            setattr(made, attribute, convert(value, _inner(place, body, name), depth))
+        except ElasticsearchException as error:
+            raise (place.failed(what, name, error) if what in OBJECT_PARSERS else error) from None
 
 
 def check(arguments: RestMessage, place: Place) -> None:
@@ -231,7 +236,6 @@ _SCALARS: tuple[tuple[Codec[Any], Convert], ...] = (
 
 def sort(body: Any, place: Place) -> Json:
     """One sort of the list. Raises ElasticsearchException."""
-    from protocol.messages.sorts import FieldSort, ScoreSort
 
     if isinstance(body, str):
         body = {body: {}}
@@ -250,11 +254,11 @@ def sort(body: Any, place: Place) -> Json:
     if name == ScoreSort.wire_name:
         return {name: message(ScoreSort, parameters, inner)}
     _check_members(FieldSort, "sort", parameters, inner)
-    made = FieldSort(field=name, **FieldSort.arguments(parameters))
-    for attribute, member, convert in _converters(FieldSort):
-        value = getattr(made, attribute)
-        if value is not None and attribute != "field":
-            setattr(made, attribute, convert(value, inner.at(member), 0))
+    try:
+        made = FieldSort(field=name, **FieldSort.arguments(parameters))
+    except ValueError as error:
+        raise inner.parsing(str(error)) from None
+    convert_fields(made, parameters, inner)
     check(made, inner)
     return {name: made.to_rest()}
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from typing import Any
-
-import orjson
 
 from protocol.errors import ElasticsearchException
 from protocol.messages.hits import DocumentField, Explanation, NestedIdentity, Relation, SearchHit, SearchHits
-from protocol.rest.texts import number, shown, single
+from protocol.rest.texts import loads, number, shown, single
 
 Json = dict[str, Any]
 
 _IGNORED = "_ignored"
-_LONG_NUMBER = re.compile(rb"\d{19}")
 
 
 def render_hits(found: SearchHits, *, total_as_int: bool = False, named_scores: bool = False) -> Json:
@@ -86,8 +81,7 @@ def meta_fields(fields: dict[str, DocumentField]) -> Json:
 def source(data: bytes) -> Any:
     """A document's ``_source``. Raises ElasticsearchException where it is not JSON, which a document may be indexed as."""
     try:
-        # Only the standard library keeps whole numbers beyond 64 bits.
-        return json.loads(data) if _LONG_NUMBER.search(data) else orjson.loads(data)
+        return loads(data)
     except (ValueError, RecursionError):
         raise ElasticsearchException("illegal_argument_exception", "a [_source] that is not JSON is not supported") from None
 

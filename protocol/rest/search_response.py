@@ -59,11 +59,9 @@ def render_search(
 
 def render_count(response: SearchResponse) -> Json:
     """The body of ``_count``, from a search that asked for no hits and for all to be counted."""
-    body: Json = {"count": 0 if response.hits.total is None else response.hits.total.value}
-    if response.terminated_early is not None:
-        body["terminated_early"] = response.terminated_early
-    shards = render_search(response)["_shards"]
-    return body | {"_shards": shards}
+    body: Json = {} if response.terminated_early is None else {"terminated_early": response.terminated_early}
+    body["count"] = 0 if response.hits.total is None else response.hits.total.value
+    return body | {"_shards": render_search(response)["_shards"] | {"skipped": 0}}
 
 
 def render_shard_failure(failure: ShardSearchFailure) -> Json:

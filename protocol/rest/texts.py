@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
+import re
 from base64 import b64encode
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
+
 from protocol.errors import ElasticsearchException
 from protocol.values import Single, plain, shortest_single
 
+_LONG_NUMBER: Final = re.compile(rb"\d{19}")
 _MAPPED_PREFIX: Final = b"\0" * 10 + b"\xff\xff"
 
 
@@ -66,3 +71,9 @@ def shown(value: Any) -> Any:
         return plain(value)
     except TypeError as error:
         raise ElasticsearchException("illegal_argument_exception", str(error)) from None
+
+
+def loads(data: bytes) -> Any:
+    """JSON, whole numbers of any size kept as they are. Raises ValueError, RecursionError."""
+    # orjson makes floats of whole numbers beyond 64 bits.
+    return json.loads(data) if _LONG_NUMBER.search(data) else orjson.loads(data)
