@@ -1,10 +1,10 @@
-"""Asks one case of the real remote cluster and of the gateway, and makes the two answers comparable."""
+"""Asks one case of the real remote cluster and of gateways, and makes the answers comparable."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,19 +12,14 @@ from typing import Any, Self
 import httpx
 
 from tests.elasticsearch.comparing import differences, normalize
+from tests.elasticsearch.equivalence.cases import Case
 from tests.elasticsearch.equivalence.differences import known
-from tests.elasticsearch.equivalence.keys import KEYS
 from tests.elasticsearch.equivalence.requests import REQUESTS
-from tests.elasticsearch.equivalence.roles import ROLE_SETS
-from tests.elasticsearch.equivalence.users import PASSWORD, RUNNER, USERS
+from tests.elasticsearch.equivalence.users import PASSWORD, RUNNER
 from tests.elasticsearch.rig.clusters import Clusters
-from tests.elasticsearch.rig.keys import PREFIX
 
-ROLES_PREFIX = "roles:"
-CREDENTIALS = (*KEYS, *(ROLES_PREFIX + name for name in ROLE_SETS))
-"""A key's name, or ``roles:`` and the name of a set of roles, which is of the certificate model."""
-
-_CHANGING = frozenset({"index_uuid", "node"})
+_CHANGING = frozenset({"index_uuid", "node", "time_in_nanos", "breakdown"})
+"""``breakdown``: the times of a profile."""
 _WORDS = (
     (re.compile(r"\[(?:remote|gateway)\]"), "[NODE]"),
     (re.compile(r"(\bAPI key id \[[^\]]+\] of user) \[[\w@-]+\](?!.*towards)"), r"\1 [CREATOR]"),
@@ -33,29 +28,12 @@ _WORDS = (
 
 
 @dataclass(frozen=True)
-class Case:
-    credential: str
-    user: str
-    request: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.credential} / {self.user} / {self.request} / {self.version}"
-
-    @property
-    def role_set(self) -> str | None:
-        return self.credential.removeprefix(ROLES_PREFIX) if self.credential.startswith(ROLES_PREFIX) else None
-
-    def alias(self, kind: str) -> str:
-        return f"{kind}_{PREFIX}{self.credential}" if self.role_set is None else f"{kind}_cert_proxy"
-
-
-@dataclass(frozen=True)
 class Comparison:
-    """``lines``: one for each place where the gateway's answer is not the real one's. ``known``: the name of the difference, where it is
-    one of those in the docs."""
+    """``kind``: of the gateway. ``lines``: one for each place where its answer is not the real one's. ``known``: the name of the
+    difference, where it is one of those in the docs."""
 
     case: Case
+    kind: str
     lines: tuple[str, ...]
     known: str | None
 
@@ -66,7 +44,6 @@ class Asker:
 
     clusters: Clusters
     _clients: dict[str, httpx.Client] = field(default_factory=dict)
-    _real: dict[Case, dict[str, Any]] = field(default_factory=dict)
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -81,7 +58,7 @@ class Asker:
         if case.version not in self._clients:
             limits = httpx.Limits(max_connections=16)
             self._clients[case.version] = httpx.Client(base_url=self.clusters.locals[case.version].url, timeout=60, limits=limits)
-        user = USERS[case.user]
+        user = case.asking
         login = user.login(case.role_set)
         if user.key is not None and (case.version, login) not in self._keys:
             body = {"name": f"key of {login}", "role_descriptors": user.key}
@@ -101,16 +78,18 @@ class Asker:
         )
         return {"status": answer.status_code, "body": self._comparable(normalize(answer.json(), alias))}
 
-    def compare(self, case: Case, kind: str = "gw") -> Comparison:
-        """``kind``: of the gateway that is compared. The real remote is asked once."""
-        real = self._real.get(case) or self._real.setdefault(case, self.ask(case, "real"))
-        ours = self.ask(case, kind)
+    def compare(self, case: Case, kinds: Iterable[str]) -> list[Comparison]:
+        """The gateways of some kinds with the real remote."""
+        real = self.ask(case, "real")
+        return [self._compared(case, kind, real, self.ask(case, kind)) for kind in kinds]
+
+    def _compared(self, case: Case, kind: str, real: dict[str, Any], ours: dict[str, Any]) -> Comparison:
         found = tuple(differences(real, ours))
-        excuse = known(real, ours) if found else None
-        return Comparison(case, () if excuse else found, excuse)
+        excuse = known(kind, case, ours) if found else None
+        return Comparison(case, kind, () if excuse else found, excuse)
 
     def _login(self, case: Case) -> dict[str, str]:
-        user = USERS[case.user]
+        user = case.asking
         login = user.login(case.role_set)
         if user.key is not None:
             return {"Authorization": f"ApiKey {self._keys[case.version, login]}"}
