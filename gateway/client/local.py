@@ -13,20 +13,32 @@ import base64
 import itertools
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 import trio
 
+from gateway.client import metadata, paging, reading, searching
 from gateway.client.authorization import LocalSecurity
-from gateway.client.remote import Caller, RemoteCluster
+from gateway.client.calls import Calls
+from gateway.client.expressions import group
+from gateway.client.remote import Caller, RemoteCluster, Remotes
 from gateway.client.settings import CLIENT_SSL_PREFIX, TRANSPORT_SSL_PREFIX, LocalSettings
+from gateway.client.users import find_user
 from gateway.config import ConfigError
 from gateway.tls import client_context
 from protocol.errors import ElasticsearchException
-from protocol.messages.common import TaskId
+from protocol.messages.common import Request, TaskId
+from protocol.messages.contexts import CLEAR_SCROLL, CLOSE_POINT_IN_TIME, OPEN_POINT_IN_TIME, SCROLL
+from protocol.messages.field_caps import FIELD_CAPS
+from protocol.messages.get import GET
+from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX
+from protocol.messages.search_request import SEARCH, SearchRequest
+from protocol.messages.search_response import SearchResponse
+from protocol.messages.terms_enum import TERMS_ENUM
+from protocol.schema import Message
 
 log = structlog.get_logger("gateway.client")
 
@@ -52,8 +64,8 @@ async def open_local_cluster(settings: LocalSettings, *, request_timeout: float 
             nursery.cancel_scope.cancel()
 
 
-class LocalCluster:
-    """See the module. ``remotes`` by alias."""
+class LocalCluster(Calls):
+    """See the module. ``remotes`` by alias; the calls in the form of REST are those of ``Calls``."""
 
     def __init__(self, settings: LocalSettings, security: LocalSecurity, request_timeout: float) -> None:
         self.settings = settings
@@ -90,9 +102,47 @@ class LocalCluster:
         """As ``GET _remote/info``."""
         return {alias: remote.info() for alias, remote in self.remotes.items()}
 
-    def caller(self, user: str, timeout: float | None = None) -> Caller:
-        """A new task of this side, for one request of a user; ``timeout`` in seconds."""
-        return Caller(user, TaskId(self._node_id, next(self._tasks)), self.request_timeout if timeout is None else timeout)
+    async def execute(self, user: str, action: str, request: Request) -> Message:
+        """The answer to a request whose names have the aliases of their clusters, as REST has it before it is rendered.
+
+        Raises ElasticsearchException: the refusal of the user, the error of a remote cluster, or what cannot be merged.
+        """
+        execute = _ACTIONS.get(action)
+        if execute is None:
+            raise ElasticsearchException("illegal_argument_exception", f"action [{action}] is not supported by this client")
+        return await execute(self.remotes, self.caller(user), request)
+
+    def by_cluster(self, expressions: Sequence[str]) -> list[list[str]]:
+        return [[f"{alias}:{name}" for name in names] for alias, names in group(expressions, self.remotes).items()]
+
+    def caller(self, user: str) -> Caller:
+        """A new task of this side, for one request of a user. Raises a security_exception (401) for a user who is not known."""
+        find_user(self.settings.users, user)
+        return Caller(user, TaskId(self._node_id, next(self._tasks)), self.request_timeout)
+
+
+async def _search(remotes: Remotes, caller: Caller, request: SearchRequest) -> SearchResponse:
+    if request.source is not None and "pit" in request.source:
+        return await paging.search_point_in_time(remotes, caller, request)
+    groups = group(request.indices, remotes)
+    response = await searching.search(remotes, caller, request, groups)
+    if response.scroll_id is not None:
+        response.scroll_id = paging.with_alias(next(iter(groups)), response.scroll_id)
+    return response
+
+
+_ACTIONS: dict[str, Callable[[Remotes, Caller, Any], Awaitable[Message]]] = {
+    SEARCH: _search,
+    SCROLL: paging.scroll,
+    CLEAR_SCROLL: paging.clear_scroll,
+    OPEN_POINT_IN_TIME: paging.open_point_in_time,
+    CLOSE_POINT_IN_TIME: paging.close_point_in_time,
+    FIELD_CAPS: metadata.field_caps,
+    RESOLVE_INDEX: metadata.resolve_index,
+    RESOLVE_CLUSTER: metadata.resolve_cluster,
+    GET: reading.get,
+    TERMS_ENUM: reading.terms_enum,
+}
 
 
 def _contexts(settings: LocalSettings) -> dict[bool, ssl.SSLContext | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -179,6 +180,10 @@ class RemoteCluster:
 
     def _system_headers(self, version: TransportVersion) -> dict[str, str]:
         return self._security.system_headers(self, version)
+
+
+Remotes = Mapping[str, RemoteCluster]
+"""By alias."""
 
 
 def _compression(transport: ConnectionTransport, local: LocalSettings) -> Compression | None:
