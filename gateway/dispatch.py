@@ -21,6 +21,7 @@ from gateway.authorization.authorize import authorize_cluster, authorize_indices
 from gateway.authorization.cluster_privileges import is_cluster_action
 from gateway.authorization.grant import Grant
 from gateway.authorization.interceptors import check_rules
+from gateway.authorization.privileges import is_index_action
 from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
@@ -225,7 +226,7 @@ class Dispatcher:
         names: tuple[str, ...] | None = None
         if known is not None and known.targets is not None and message is not None:
             names = progress.asked = named_indices(known, message)
-        elif is_cluster_action(action) or (known is not None and known.targets is None):
+        elif is_cluster_action(action) or not is_index_action(action) or (known is not None and known.targets is None):
             progress.stage = Stage.AUTHORIZATION
             about_user = user_asked_about(action, request.payload, version)
             progress.grant = authorize_cluster(role, action, about_user=about_user)

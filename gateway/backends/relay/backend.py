@@ -20,7 +20,7 @@ from gateway.node import RELEASE
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Status
 from protocol.messages.common import DiscoveryNode, TaskId
-from protocol.messages.tasks import CANCEL_CHILD, CANCEL_CHILD_INTERNAL, CancelChildRequest
+from protocol.messages.tasks import CANCEL_CHILD, CancelChildRequest
 
 log = structlog.get_logger("gateway.backends.relay")
 
@@ -90,7 +90,7 @@ class RelayBackend:
         link = await self._link(sender.peer.connection)
         compressed = bool(sender.header.status & Status.COMPRESSED)
         payload = sender.raw if compressed else call.payload
-        pending = await link.send(call.action, payload, headers, call.version, compressed=compressed)
+        pending = await link.send(self._headers.action(call.action), payload, headers, call.version, compressed=compressed)
         try:
             answer = await link.answer(pending)
         except trio.Cancelled:
@@ -123,7 +123,7 @@ class RelayBackend:
         """Nobody wants the answer any more. Without a parent task there is nothing that the upstream could find the request by."""
         if not parent.node or link.closed:
             return
-        action = CANCEL_CHILD if self._upstream.api_key else CANCEL_CHILD_INTERNAL
+        action = self._headers.action(CANCEL_CHILD)
         cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
         try:
             # Its answer is not waited for, which a frozen node does not give: whoever cancels or runs out of time is told at once.

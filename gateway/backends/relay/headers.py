@@ -19,6 +19,8 @@ from gateway.authorization.descriptors import SUPPORTED_REMOTE_CLUSTER_PRIVILEGE
 from gateway.authorization.roles import DescriptorSet, Role, is_explicit_denial
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header
+from protocol.messages.esql import EXCHANGE, EXCHANGE_INTERNAL, OPEN_EXCHANGE, OPEN_EXCHANGE_INTERNAL
+from protocol.messages.tasks import BAN, BAN_INTERNAL, CANCEL_CHILD, CANCEL_CHILD_INTERNAL
 from protocol.security import (
     API_KEY_CREATOR_REALM_NAME,
     API_KEY_CREATOR_REALM_TYPE,
@@ -53,6 +55,16 @@ SYSTEM: Final = Authentication(
 
 REALM: Final = RealmRef(node_name="gateway", name="gateway", type="gateway")
 
+OF_SYSTEM: Final = {
+    CANCEL_CHILD: CANCEL_CHILD_INTERNAL,
+    BAN: BAN_INTERNAL,
+    OPEN_EXCHANGE: OPEN_EXCHANGE_INTERNAL,
+    EXCHANGE: EXCHANGE_INTERNAL,
+}
+"""What Elasticsearch asks as itself has a name that a cluster in API key mode allows, and one for clusters in certificate mode; the
+message is the same."""
+_TO_KEY: Final = {internal: name for name, internal in OF_SYSTEM.items()}
+
 Privileges = dict[str, Any]
 """A descriptor in JSON, without its name."""
 
@@ -69,6 +81,10 @@ class UpstreamHeaders:
         self._credentials = credentials
         self._kept.clear()
 
+    def action(self, action: str) -> str:
+        """The name by which the upstream allows it."""
+        return (OF_SYSTEM if self._credentials is None else _TO_KEY).get(action, action)
+
     def system(self) -> dict[str, str]:
         """For the gateway's own requests, such as the handshake."""
         if self._credentials is None:
@@ -77,10 +93,10 @@ class UpstreamHeaders:
 
     def of(self, role: Role, header: Header) -> dict[str, str]:
         """For a request that the gateway has allowed. Raises a security_exception (403) where the upstream cannot be made to enforce it."""
-        action = header.action
+        action = self.action(header.action)
         kept = self._kept.setdefault(role, {})
         # The headers of an index action depend on the role alone.
-        question = action if is_cluster_action(action) else ""
+        question = action if _names_no_index(action) else ""
         about = kept.get(question)
         if about is None:
             about = self._about(role, action)
@@ -91,7 +107,7 @@ class UpstreamHeaders:
         return {**passed, **about}
 
     def _about(self, role: Role, action: str) -> dict[str, str]:
-        if role.subject.is_system and (is_cluster_action(action) or (role.system and self._credentials is None)):
+        if role.subject.is_system and (_names_no_index(action) or (role.system and self._credentials is None)):
             # Decided here, by the action alone; the upstream gives the system no more than its own list for it.
             return self.system()
         return self._of_key(role, action) if self._credentials is not None else self._of_certificate(role, action)
@@ -136,6 +152,10 @@ class UpstreamHeaders:
             CREDENTIALS_HEADER: f"ApiKey {self._credentials}",
             SUBJECT_INFO_HEADER: SubjectInfo(authentication, sets).encode(),
         }
+
+
+def _names_no_index(action: str) -> bool:
+    return is_cluster_action(action) or action in _TO_KEY
 
 
 def _check_templates(role: Role, action: str) -> None:

@@ -20,6 +20,7 @@ from gateway.authorization.subject_roles import build_role
 from gateway.backends.relay.headers import MAX_KEPT, UpstreamHeaders
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header, Status
+from protocol.messages.esql import EXCHANGE, EXCHANGE_INTERNAL
 from protocol.messages.search_request import SEARCH
 from protocol.messages.stats import REMOTE_CLUSTER_STATS
 from protocol.security import (
@@ -122,6 +123,22 @@ def test_a_cluster_action_of_the_system_is_the_systems(credentials: str | None) 
     text = headers[AUTHENTICATION_HEADER] if credentials is None else None
     found = Authentication.decode(text) if text else SubjectInfo.decode(headers[SUBJECT_INFO_HEADER]).authentication
     assert (found.user.username, found.user.internal) == (SYSTEM_USER, True)
+
+
+@pytest.mark.parametrize(("credentials", "name"), [("OWN", EXCHANGE), (None, EXCHANGE_INTERNAL)])
+@pytest.mark.parametrize("asked", [EXCHANGE, EXCHANGE_INTERNAL])
+def test_what_the_system_asks_has_the_upstreams_name_for_it(credentials: str | None, name: str, asked: str) -> None:
+    """The clients of one model ask by another name than those of the other, and an upstream allows one of them only."""
+    assert UpstreamHeaders(credentials).action(asked) == name
+    headers = sent(keyed(user=SYSTEM_USER), asked, credentials)
+    text = headers[AUTHENTICATION_HEADER] if credentials is None else None
+    found = Authentication.decode(text) if text else SubjectInfo.decode(headers[SUBJECT_INFO_HEADER]).authentication
+    assert (found.user.username, found.user.internal) == (SYSTEM_USER, True)
+
+
+def test_a_user_who_asks_what_the_system_asks_stays_a_user() -> None:
+    headers = sent(keyed(USER), EXCHANGE, None)
+    assert Authentication.decode(headers[AUTHENTICATION_HEADER]).user.username == "alice"
 
 
 def test_an_index_action_of_the_system_is_bound_by_the_clients_key() -> None:
