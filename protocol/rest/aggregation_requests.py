@@ -75,6 +75,11 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
         raise place.parsing(f"Unknown aggregation type [{kind}]{suggestion(kind, names)}")
     if kind == "filter":
         return {kind: canonical.query(parameters, place)}
+    for name in parameters:
+        if "script" in name:
+            raise canonical.unsupported(f"[{name}]")
+    if kind in ("filters", "adjacency_matrix") and "filters" in parameters:
+        parameters = parameters | {"filters": _filters(parameters["filters"], place.at("filters"))}
     try:
         builder = declared.from_rest(parameters)
     except UnsupportedError as error:
@@ -84,6 +89,14 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
     canonical.convert_fields(builder, parameters, place)
     canonical.check(builder, place)
     return {kind: builder.to_rest()}
+
+
+def _filters(filters: Any, place: Place) -> Any:
+    if isinstance(filters, dict):
+        return {name: canonical.query(each, place.at(name)) for name, each in filters.items()}
+    if isinstance(filters, list):
+        return [canonical.query(each, place.at(index)) for index, each in enumerate(filters)]
+    return filters
 
 
 UNSUPPORTED_AGGREGATIONS = frozenset(

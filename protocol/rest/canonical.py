@@ -14,11 +14,15 @@ from typing import Any
 
 from protocol.errors import ElasticsearchException, UnsupportedError
 from protocol.messages.fields import OptionalBoolean
+from protocol.messages.highlight import Highlight, HighlightField
 from protocol.messages.queries import QUERY
+from protocol.messages.queries.parts import Fields
+from protocol.messages.queries.text import SimpleQueryStringQuery
 from protocol.messages.rest import Boost, Float32, Query, RestCodec, RestMessage, Shown, Time
 from protocol.messages.sorts import SORT, FieldSort, ScoreSort
 from protocol.rest import scalars
 from protocol.rest.places import END, KEY, Place, illegal, suggestion, token_of
+from protocol.rest.shorthands import expanded, tags
 from protocol.schema import Boolean, Codec, Double, Float, Int, Long, Short, String, VInt, VLong, ZLong, codec_of
 from protocol.schema_compiler import Form
 from protocol.versions import V_8_19
@@ -32,13 +36,6 @@ MAX_QUERY_DEPTH = 30
 
 OBJECT_PARSERS = frozenset({"bool", "ids", "match_all", "inner_hits", "collapse", "slice", "fields", "sort", "_score"})
 """Parts that Elasticsearch parses by an ``ObjectParser``, whose errors are of another type."""
-
-_ALIASES: dict[str, dict[str, str]] = {
-    "bool": {"minimumShouldMatch": "minimum_should_match", "mustNot": "must_not"},
-    "wildcard": {"value": "wildcard"},
-    "term": {"term": "value"},
-    "regexp": {"max_determinized_states": "max_determinized_states"},
-}
 
 
 def query(body: Any, place: Place, depth: int = 0) -> Json:
@@ -76,25 +73,20 @@ def _query(kind: type[Query], parameters: Json, place: Place, depth: int) -> Jso
             raise place.at(second).parsing(f"[{name}] query doesn't support multiple fields, found [{first}] and [{second}]", KEY)
         for field, given in parameters.items():
             if isinstance(given, dict):
-                parameters = {field: _renamed(name, given)}
+                parameters = {field: expanded(name, given)}
             elif isinstance(given, list):
                 raise place.at(field).parsing(f"[{name}] query does not support array of values")
         if not parameters:
             raise place.parsing(f"[{name}] query malformed, no field", END)
     else:
-        parameters = _renamed(name, parameters)
+        parameters = expanded(name, parameters)
     return message(kind, parameters, place, depth)
-
-
-def _renamed(name: str, parameters: Json) -> Json:
-    renamed = _ALIASES.get(name)
-    return {renamed.get(key, key): value for key, value in parameters.items()} if renamed else parameters
 
 
 def message(kind: type[RestMessage], body: Any, place: Place, depth: int = 0) -> Json:
     """The canonical form of what a declared message stands for. Raises ElasticsearchException."""
     what = kind.rest_name or kind.wire_name
-    _check_members(kind, what, body, place)
+    check_members(kind, what, body, place)
     try:
         arguments = kind.from_rest(body)
     except UnsupportedError as error:
@@ -129,7 +121,7 @@ def check(arguments: RestMessage, place: Place) -> None:
         raise place.parsing(str(error)) from None
 
 
-def _check_members(kind: type[RestMessage], what: str, body: Any, place: Place) -> None:
+def check_members(kind: type[RestMessage], what: str, body: Any, place: Place) -> None:
     if not isinstance(body, dict):
         if what in OBJECT_PARSERS:
             raise place.x_content(f"[{what}] Expected START_OBJECT but was: {token_of(body)}")
@@ -198,7 +190,11 @@ def converter(codec: Codec[Any]) -> Converter | None:
         return lambda value, place, _: sort(value, place)
     if isinstance(codec, RestCodec):
         kind = codec.message
+        if kind is Highlight:
+            return lambda value, place, _: highlight(value, place)
         return lambda value, place, depth: message(kind, value, place, depth)
+    if codec in _WEIGHTED:
+        return lambda value, place, _: weighted_fields(value, place)
     scalar = next((convert for known, convert in _SCALARS if codec == known), None)
     return None if scalar is None else _scalar(scalar)
 
@@ -216,6 +212,16 @@ def _each(inner: Converter) -> Converter:
     return convert
 
 
+def weighted_fields(value: Any, place: Place) -> list[str]:
+    """Fields with their weights, in the order of their names; the last weight of a name holds."""
+    names = [value] if isinstance(value, str) else [scalars.text(each, place.at(at)) for at, each in enumerate(value)]
+    weights: dict[str, str] = {}
+    for each in names:
+        name, caret, weight = each.rpartition("^")
+        weights[name if caret else each] = weight if caret else "1.0"
+    return [f"{name}^{weight}" for name, weight in sorted(weights.items())]
+
+
 def _long(value: Any, place: Place) -> int:
     return scalars.whole(value, place, long=True)
 
@@ -223,6 +229,8 @@ def _long(value: Any, place: Place) -> int:
 def _time(value: Any, place: Place) -> str:
     return scalars.time(scalars.text(value, place), str(place.path[-1]) if place.path else "")
 
+
+_WEIGHTED = (codec_of(Fields), codec_of(typing.get_type_hints(SimpleQueryStringQuery, include_extras=True)["fields"]))
 
 _SCALARS: tuple[tuple[Codec[Any], Convert], ...] = (
     *((codec_of(kind), scalars.boolean) for kind in (Boolean, OptionalBoolean)),
@@ -253,7 +261,7 @@ def sort(body: Any, place: Place) -> Json:
             raise illegal(f"No enum constant org.elasticsearch.search.sort.SortOrder.{order.upper()}")
     if name == ScoreSort.wire_name:
         return {name: message(ScoreSort, parameters, inner)}
-    _check_members(FieldSort, "sort", parameters, inner)
+    check_members(FieldSort, "sort", parameters, inner)
     try:
         made = FieldSort(field=name, **FieldSort.arguments(parameters))
     except ValueError as error:
@@ -277,6 +285,45 @@ def sorts(body: Any, place: Place) -> list[Json]:
         else:
             found.append(sort(each, inner))
     return found
+
+
+def highlight(value: Any, place: Place) -> Json:
+    """``highlight``; its fields are an object, or a list of objects of one field each."""
+    if not isinstance(value, dict):
+        return message(Highlight, value, place)
+    fields, inner = value.get("fields", {}), place.at("fields")
+    if "tags_schema" in value:
+        before, after = tags(scalars.text(value["tags_schema"], place.at("tags_schema")))
+        value = {
+            "pre_tags": before,
+            "post_tags": after,
+            **{name: given for name, given in value.items() if name != "tags_schema"},
+        }
+    shown = message(Highlight, {name: given for name, given in value.items() if name != "fields"}, place)
+    if isinstance(fields, list):
+        for index, one in enumerate(fields):
+            if not isinstance(one, dict) or len(one) != 1:
+                raise illegal(
+                    "highlighter object array fields must contain exactly one field"
+                    if isinstance(one, dict)
+                    else "[fields] array must contain objects"
+                )
+            for name, options in one.items():
+                shown.setdefault("fields", []).append({name: _highlighted(name, options, inner.at(index, name))})
+    elif fields:
+        shown["fields"] = {name: _highlighted(name, options, inner.at(name)) for name, options in fields.items()}
+    return shown
+
+
+def _highlighted(name: str, options: Any, place: Place) -> Json:
+    check_members(HighlightField, "highlight_field", options, place)
+    try:
+        made = HighlightField(name=name, **HighlightField.arguments(options))
+    except ValueError as error:
+        raise place.parsing(str(error)) from None
+    convert_fields(made, options, place)
+    check(made, place)
+    return made.to_rest()
 
 
 def unsupported(feature: str) -> ElasticsearchException:

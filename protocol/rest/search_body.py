@@ -6,16 +6,18 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from protocol.errors import ElasticsearchException
+from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.fetching import FieldAndFormat
-from protocol.messages.highlight import Highlight
 from protocol.messages.inner_hits import Collapse
-from protocol.messages.search_source import PointInTime, Slice
+from protocol.messages.search_source import SEARCH_SOURCE, PointInTime, Slice
 from protocol.messages.suggest import suggester_of
 from protocol.rest import canonical, scalars
 from protocol.rest.aggregation_requests import aggregations
 from protocol.rest.canonical import unsupported
 from protocol.rest.places import Body, Place, illegal, token_of
+from protocol.rest.shorthands import regexp_flags
+from protocol.versions import V_8_19
+from protocol.wire import Reader, Writer
 
 Json = dict[str, Any]
 Parse = Callable[[Any, Place], Any]
@@ -31,7 +33,19 @@ def search_source(body: typing.Mapping[str, Any], place: Place) -> Json:
         if parse is None:
             raise place.at(name).parsing(f"Unknown key for a {token} in [{name}].")
         source[_NAMES.get(name, name)] = parse(value, place.at(name))
-    return {name: value for name, value in source.items() if value is not None}
+    return _read_back({name: value for name, value in source.items() if value is not None})
+
+
+def _read_back(source: Json) -> Json:
+    """The body as the other side reads it: fields in the order of their names, weights of 32 bits, and the like."""
+    writer = Writer(V_8_19)
+    try:
+        SEARCH_SOURCE.write(writer, source)
+        return SEARCH_SOURCE.read(Reader(writer.getvalue(), V_8_19))
+    except UnsupportedError as error:
+        raise unsupported(error.feature) from None
+    except WireError as error:
+        raise illegal(str(error)) from None
 
 
 def query_of(body: Json) -> Json:
@@ -150,10 +164,6 @@ def _field_list(value: Any, place: Place) -> list[Json]:
     ]
 
 
-def _highlight(value: Any, place: Place) -> Json:
-    return canonical.message(Highlight, value, place)
-
-
 def _collapse(value: Any, place: Place) -> Json:
     return canonical.message(Collapse, value, place)
 
@@ -175,12 +185,22 @@ def _suggest(value: Any, place: Place) -> Json:
             found[name] = given
             continue
         try:
-            suggester = suggester_of(given)
+            suggester = suggester_of(_with_flags(given))
         except ValueError as error:
             raise illegal(str(error)) from None
         canonical.check(suggester, place.at(name))
         found[name] = suggester.to_rest()
     return found
+
+
+def _with_flags(suggester: Any) -> Any:
+    """The flags of a completion's regular expression may be named."""
+    match suggester:
+        case {"completion": {"regex": {"flags": str()} as regex} as completion}:
+            pass
+        case _:
+            return suggester
+    return {**suggester, "completion": {**completion, "regex": {**regex, "flags": regexp_flags(regex["flags"])}}}
 
 
 def _indices_boost(value: Any, place: Place) -> list[dict[str, float]]:
@@ -260,7 +280,7 @@ _MEMBERS: dict[str, dict[str, Parse]] = {
         "_source": fetch_source,
         "aggs": aggregations,
         "aggregations": aggregations,
-        "highlight": _highlight,
+        "highlight": canonical.highlight,
         "suggest": _suggest,
         "sort": canonical.sorts,
         "slice": _slice,

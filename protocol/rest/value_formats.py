@@ -37,6 +37,19 @@ def show(format_: base.DocValueFormat, value: Any) -> str:
     raise ElasticsearchException("illegal_argument_exception", f"format [{format_.wire_name}] is not supported", status=400)
 
 
+_INSIGNIFICANT = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4)
+
+
+def _digits(value: float) -> Decimal:
+    """The digits that ``DecimalFormat`` starts from: the fewest that tell a double, but of whole numbers beyond 53 bits all that
+    their binary form has, less those that it surely has not."""
+    whole = abs(int(value))
+    if whole != abs(value) or not 1 << 53 <= whole < 1 << 62:
+        return Decimal(repr(value))
+    dropped: int = 10 ** _INSIGNIFICANT[max(whole.bit_length() - 55, 0)]
+    return Decimal((whole + dropped // 2) // dropped * dropped).copy_sign(Decimal(value))
+
+
 def show_decimal(pattern: str, value: float) -> str:
     """A number by a ``java.text.DecimalFormat`` pattern: digits, grouping, a prefix and a suffix, percent."""
     match = _PATTERN.fullmatch(pattern.partition(";")[0])
@@ -47,7 +60,7 @@ def show_decimal(pattern: str, value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return f"{'-' if value < 0 else ''}{prefix}\u221e{suffix}".replace("'", "")
-    number = Decimal(repr(float(value)))
+    number = _digits(float(value))
     if "%" in prefix + suffix:
         number = _DIGITS.multiply(number, Decimal(100))
     rounded = number.quantize(Decimal(1).scaleb(-len(fraction)), rounding=ROUND_HALF_EVEN, context=_DIGITS)
