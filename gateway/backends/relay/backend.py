@@ -80,7 +80,7 @@ class RelayBackend:
         """Its link is closed: the upstream then ends what still runs for it, as it does for a client of its own."""
         bound = self._bound.pop(connection, None)
         if bound is not None and bound.link is not None:
-            await bound.link.close()
+            await bound.link.close("its client is gone")
 
     async def execute(self, call: Call) -> Forwarded:
         sender = call.sender

@@ -233,4 +233,5 @@ def _reason(error: Exception) -> str:
         return "it took too long"
     if isinstance(error, ElasticsearchException) and error.status == 401:
         return f"the upstream refuses the gateway's own credentials: {error}"
-    return str(error) or str(error.__cause__ or "") or type(error).__name__
+    # What is wrong with a certificate is in the cause.
+    return ": ".join(text for each in (error, error.__cause__) if (text := str(each or ""))) or type(error).__name__
