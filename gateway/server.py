@@ -21,6 +21,7 @@ from gateway.config import Settings, require_interface
 from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
 from gateway.interfaces import Door, OpenInterface, open_interfaces, printable
+from gateway.native.pump import NativePump
 from gateway.node import RELEASE, NodeIdentity
 from gateway.peer import Peer, number_connections
 from gateway.reload import Reloader
@@ -31,6 +32,7 @@ from gateway.trust_restrictions import UntrustedNameError
 from gateway.workers import supervise
 from protocol.connection import ServerConnection
 from protocol.frames import Limits
+from protocol.native.values import ALPN
 from protocol.versions import V_8_19
 
 log = structlog.get_logger("gateway.server")
@@ -44,7 +46,7 @@ class Server:
     dispatcher: Dispatcher
     reloader: Reloader
     signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
-    _pumps: dict[int, Pump] = field(default_factory=dict)
+    _pumps: dict[int, Pump | NativePump] = field(default_factory=dict)
     _accepted: int = 0
 
     async def run(self, opened: list[OpenInterface], ready: Callable[[], None] | None = None, parent: int | None = None) -> None:
@@ -60,6 +62,7 @@ class Server:
                     serve = partial(trio.serve_listeners, handler_nursery=connections)
                     accepting.start_soon(serve, partial(self._serve, each), listeners)
                 connections.start_soon(self.dispatcher.backend.run)
+                connections.start_soon(self.dispatcher.end_overdue)
                 accepting.start_soon(self.dispatcher.watch_roles)
                 accepting.start_soon(self.reloader.watch)
                 await accepting.start(self._wait_for_signal, accepting.cancel_scope)
@@ -141,6 +144,15 @@ class Server:
             await trio.aclose_forcefully(stream)
 
     async def _pump(self, stream: trio.abc.Stream, peer: Peer, here: str) -> None:
+        pump = self._native_pump(stream, peer) if _is_native(stream) else self._transport_pump(stream, peer, here)
+        self._pumps[peer.connection] = pump
+        try:
+            await pump.run()
+        finally:
+            del self._pumps[peer.connection]
+            await self.dispatcher.connection_closed(peer)
+
+    def _transport_pump(self, stream: trio.abc.Stream, peer: Peer, here: str) -> Pump:
         limits = self.settings.limits
         machine = ServerConnection(
             offered=V_8_19,
@@ -153,13 +165,19 @@ class Server:
             node=self.settings.node.name,
             address=here,
         )
-        pump = Pump(stream, machine, self.dispatcher, peer, limits)
-        self._pumps[peer.connection] = pump
-        try:
-            await pump.run()
-        finally:
-            del self._pumps[peer.connection]
-            await self.dispatcher.connection_closed(peer)
+        return Pump(stream, machine, self.dispatcher, peer, limits)
+
+    def _native_pump(self, stream: trio.abc.Stream, peer: Peer) -> NativePump:
+        return NativePump(
+            stream,
+            self.dispatcher,
+            peer,
+            self.settings.limits,
+            tasks=self.dispatcher.tasks,
+            in_flight=self.dispatcher.in_flight,
+            max_header=self.settings.remote_cluster.max_request_header_size,
+            node=self.settings.node.name,
+        )
 
     async def _passes_filter(self, door: Door, peer: Peer, about: dict[str, Any]) -> bool:
         """Before anything is read of the client or sent to it."""
@@ -236,6 +254,10 @@ async def _shake_hands(stream: TlsStream, seconds: float) -> str | None:
         except (trio.BrokenResourceError, ssl.SSLError) as error:
             return f"TLS handshake failed: {_tls_reason(error)}"
     return "the TLS handshake was not complete in time" if scope.cancelled_caught else None
+
+
+def _is_native(stream: trio.abc.Stream) -> bool:
+    return isinstance(stream, TlsStream) and stream.selected_alpn_protocol() == ALPN
 
 
 def _untrusted(door: Door, stream: TlsStream) -> str | None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from certs.files import CertificateError, certificates_to_pem, read_certificates, read_key, same_key
 from gateway.config import ConfigError
 from gateway.configuration.model import ClientSsl, Settings, SslSettings
+from protocol.native.values import ALPN
 
 REMOTE_CLUSTER_PREFIX = "xpack.security.remote_cluster_server.ssl"
 TRANSPORT_PREFIX = "xpack.security.transport.ssl"
@@ -145,6 +146,8 @@ def _server_context(options: SslSettings, prefix: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load_certificate(context, options, prefix)
     _restrict(context, options, prefix)
+    # An Elasticsearch node asks for no protocol, and gets its own.
+    context.set_alpn_protocols([ALPN])
     # Connections last for days, so resumption gains nothing; and a ticket that a client never reads can reset the connection.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION

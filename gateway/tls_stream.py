@@ -42,6 +42,10 @@ class TlsStream(trio.abc.Stream):
         """See ``ssl.SSLSocket.getpeercert``."""
         return self._tls.getpeercert(binary_form)
 
+    def selected_alpn_protocol(self) -> str | None:
+        """See ``ssl.SSLSocket.selected_alpn_protocol``."""
+        return self._tls.selected_alpn_protocol()
+
     async def do_handshake(self) -> None:
         """Raises trio.BrokenResourceError, from the ssl.SSLError where it is the other side's certificate or protocol that is wrong."""
         while True:

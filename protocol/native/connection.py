@@ -43,6 +43,11 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
+MIN_LIMIT = 4096
+"""Bytes that every end takes, so that every error can be told."""
+
+_LIMITS = ("header", "frame")
+
 _ASKS, _ANSWERS = Side.ASKS, Side.ANSWERS
 
 MOVES: dict[tuple[State, Side, str], State] = {
@@ -198,9 +203,6 @@ class NativeConnection:
             raise WireError(f"the version [{message.version}], which was not offered")
         said = {key: value for key, value in message.limits.items() if key in _LIMITS}
         for key, value in said.items():
-            if value < 1:
-                raise WireError(f"a limit [{key}] of [{value}]")
+            if value < MIN_LIMIT:
+                raise WireError(f"a limit [{key}] of [{value}], less than [{MIN_LIMIT}]")
         self.peer = replace(self.peer, **said)
-
-
-_LIMITS = ("header", "frame", "depth", "elements")

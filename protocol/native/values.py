@@ -6,6 +6,7 @@ over before it is built: a few bytes must not ask for much memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,14 @@ def pack(value: Any) -> bytes:
     where it is nested deeper than msgpack's encoder goes (511), and TypeError for what is no JSON."""
     packed: bytes = msgpack.packb(value, use_bin_type=True, unicode_errors="replace", default=_beyond)
     return packed
+
+
+def pack_array(packed: Sequence[bytes]) -> bytes:
+    """An array of values that are packed already."""
+    count = len(packed)
+    form, width = (b"\xdd", 4) if count >= 1 << 16 else (b"\xdc", 2)
+    head = bytes([0x90 | count]) if count < 16 else form + count.to_bytes(width)
+    return head + b"".join(packed)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

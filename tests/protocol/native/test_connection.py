@@ -201,10 +201,10 @@ def test_greetings_may_say_more() -> None:
     ]
 
 
-@pytest.mark.parametrize("limits", [{"frame": 0}, {"frame": -1}])
+@pytest.mark.parametrize("limits", [{"frame": 4095}, {"frame": -1}, {"header": 0}])
 def test_limits_must_make_sense(limits: dict[str, int]) -> None:
     _, answers = ends(greeted=False)
-    with pytest.raises(WireError, match=r"a limit \[frame\] of"):
+    with pytest.raises(WireError, match=r"a limit \[\w+\] of"):
         deliver(answers, raw(Hello([1], limits=limits)))
 
 
@@ -217,15 +217,15 @@ def test_a_version_that_was_not_offered() -> None:
 
 def test_what_the_other_side_does_not_take_is_not_sent() -> None:
     asks, answers = ends(greeted=False)
-    deliver(answers, asks.send(Hello([1], limits={"frame": 100})))
-    deliver(asks, answers.send(Welcome(1, {"frame": 1000, "header": 90})))
+    deliver(answers, asks.send(Hello([1], limits={"frame": 5000})))
+    deliver(asks, answers.send(Welcome(1, {"frame": 100_000, "header": 5000})))
     deliver(answers, asks.send(Request(1, "search")))
-    with pytest.raises(TooLarge, match=r"a frame of \[\d+b\] exceeds the other side's limit of \[100b\]"):
-        answers.send(Response(1), bytes(100))
+    with pytest.raises(TooLarge, match=r"a frame of \[\d+b\] exceeds the other side's limit of \[5000b\]"):
+        answers.send(Response(1), bytes(5000))
     assert answers.is_open(1)
     answers.send(Error(1, 500))
-    with pytest.raises(TooLarge, match=r"a header of \[\d+b\] exceeds the other side's limit of \[90b\]"):
-        asks.send(Request(2, "search", indices=["a" * 90]))
+    with pytest.raises(TooLarge, match=r"a header of \[\d+b\] exceeds the other side's limit of \[5000b\]"):
+        asks.send(Request(2, "search", indices=["a" * 5000]))
     assert asks.next_id() == 2
 
 
