@@ -18,7 +18,7 @@ from tests.elasticsearch.equivalence.requests import REQUESTS
 from tests.elasticsearch.equivalence.users import PASSWORD, RUNNER
 from tests.elasticsearch.rig.clusters import Clusters
 
-_CHANGING = frozenset({"index_uuid", "node", "time_in_nanos", "breakdown"})
+_CHANGING = frozenset({"index_uuid", "node", "time_in_nanos", "rewrite_time", "breakdown"})
 """``breakdown``: the times of a profile."""
 _WORDS = (
     (re.compile(r"\[(?:remote|gateway)\]"), "[NODE]"),
