@@ -1,7 +1,8 @@
 """Side by side performance of the gateway's in-memory cluster and of a real 8.19.21 remote behind the same local node.
 
 It asserts no times: machines differ. The table says how the two stand to each other in this run. With ``relay`` as its first argument it
-is the relay that is measured, without nodes: see ``tests.bench.relay``.
+is the relay that is measured, without nodes: see ``tests.bench.relay``; with ``nodes`` the relay between two of them: see
+``tests.bench.nodes``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from gateway.demo.documents import DemoIndex
 from tests.bench.measuring import Bench, Figure
+from tests.bench.nodes import bench as nodes
 from tests.bench.profiling import profile
 from tests.bench.relay import bench as relay
 from tests.bench.searches import documents, searches
@@ -31,9 +33,10 @@ PROFILE_ROUNDS = 200
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["relay"]:
-        relay.main(sys.argv[2:])
-        return
+    for name, other in (("relay", relay), ("nodes", nodes)):
+        if sys.argv[1:2] == [name]:
+            other.main(sys.argv[2:])
+            return
     options = _options()
     index = documents(options.documents)
     made = searches(index)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 from certs.files import identity_files, write_new
 from certs.issue import make_ca, make_server
+from tests.bench import haproxy
 from tests.bench.relay.load import Block, Order
 from tests.bench.relay.traffic import ACCESS
 from tests.elasticsearch.rig.gateway import Gateway
@@ -23,22 +22,6 @@ from tests.elasticsearch.rig.ports import free_port
 
 OWN_KEY = "Z2F0ZXdheTpub3QtYS1zZWNyZXQtb2YtYW55b25l"
 """The gateway's own key, which the upstream that is played does not look at."""
-START_SECONDS = 20.0
-HAPROXY = """
-global
-    nbthread 1
-    maxconn {most}
-defaults
-    mode tcp
-    timeout connect 10s
-    timeout client 1h
-    timeout server 1h
-frontend in
-    bind 127.0.0.1:{port} ssl crt {pem}
-    default_backend out
-backend out
-    server up 127.0.0.1:{upstream} ssl verify required ca-file {authority} verifyhost localhost sni str(localhost)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +92,10 @@ def start(folder: Path, max_connections: int) -> Iterator[Rig]:
             closing, cores.side, "floor", files["server.crt"], files["server.key"], files["ca.crt"], upstream_port
         )
         sides.append(Side("floor", floor_port, floor.pid))
-        if (program := shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")) is not None:
-            sides.append(_haproxy(closing, cores.side, program, folder, files, upstream_port, max_connections))
+        if (program := haproxy.find()) is not None:
+            process, port = haproxy.start(closing, program, folder, upstream_port, max_connections)
+            os.sched_setaffinity(process.pid, cores.side)
+            sides.append(Side("haproxy", port, process.pid))
         load = _process(closing, cores.ends, *_module("load"), files["ca.crt"], created["encoded"])
         yield Rig(sides, Loader(load), upstream.pid)
 
@@ -151,27 +136,6 @@ def _gateway(folder: Path, files: dict[str, Path], upstream_port: int, max_conne
     return gateway
 
 
-def _haproxy(
-    closing: ExitStack,
-    cores: frozenset[int],
-    program: str,
-    folder: Path,
-    files: dict[str, Path],
-    upstream_port: int,
-    max_connections: int,
-) -> Side:
-    port = free_port()
-    config = folder / "haproxy.cfg"
-    config.write_text(
-        HAPROXY.format(
-            port=port, pem=files["server.pem"], upstream=upstream_port, most=max_connections, authority=files["ca.crt"]
-        ).lstrip()
-    )
-    process = _process(closing, cores, program, "-db", "-f", config)
-    _wait_listening(process, port)
-    return Side("haproxy", port, process.pid)
-
-
 def _python(
     closing: ExitStack, cores: frozenset[int], module: str, *arguments: Path | int
 ) -> tuple[subprocess.Popen[bytes], int]:
@@ -191,12 +155,3 @@ def _process(closing: ExitStack, cores: frozenset[int], *command: Path | str | i
     closing.callback(process.kill)
     os.sched_setaffinity(process.pid, cores)
     return process
-
-
-def _wait_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    """By Linux's table of sockets: a connection made to try would be one of those that are measured."""
-    wanted, deadline = f":{port:04X} 00000000:0000 0A", time.monotonic() + START_SECONDS
-    while wanted not in Path("/proc/net/tcp").read_text():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("haproxy did not come up")
-        time.sleep(0.05)
