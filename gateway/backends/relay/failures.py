@@ -7,8 +7,8 @@ sent. The client's cluster and user would learn of a key that is not theirs, and
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import structlog
 
@@ -32,6 +32,22 @@ UNREAD: Final = ElasticsearchException("exception", "an error of the upstream th
 _DENIAL = re.compile(r"action \[([^\]]*)\] (?:towards remote cluster )?is unauthorized for ")
 _REST: Final = (" on indices [", " on restricted indices [", ", this action is granted by the ")
 """How the part of a denial begins that does not say for whom."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A payload that is here already, in one part."""
+
+    payload: bytes
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.payload:
+            raise StopAsyncIteration
+        part, self.payload = self.payload, b""
+        return part
 
 
 def understood(payload: bytes, status: Status, version: TransportVersion) -> ElasticsearchException:
