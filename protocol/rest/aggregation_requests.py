@@ -57,6 +57,8 @@ def _aggregation(name: str, definition: Any, place: Place, depth: int) -> Json:
         raise place.parsing(f"Missing definition for aggregation [{name}]", "end")
     if meta is not None:
         found["meta"] = meta
+    if children and (kind in METRICS or kind == "top_hits"):
+        raise illegal(f"Aggregator [{name}] of type [{kind}] cannot accept sub-aggregations")
     if children and kind in PipelineAggregationBuilder._named:
         raise illegal(f"Aggregation [{name}] cannot define sub-aggregations")
     if children:
@@ -72,7 +74,7 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
         if kind in UNSUPPORTED_AGGREGATIONS:
             raise canonical.unsupported(f"aggregation [{kind}]")
         names = {*AggregationBuilder._named, *PipelineAggregationBuilder._named, *UNSUPPORTED_AGGREGATIONS}
-        raise place.parsing(f"Unknown aggregation type [{kind}]{suggestion(kind, names)}")
+        raise place.parsing(f"Unknown aggregation type [{kind}]{suggestion(kind, names)}", cause=place.unknown_name(kind))
     if kind == "filter":
         return {kind: canonical.query(parameters, place)}
     for name in parameters:
@@ -80,13 +82,22 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
             raise canonical.unsupported(f"[{name}]")
     if kind in ("filters", "adjacency_matrix") and "filters" in parameters:
         parameters = parameters | {"filters": _filters(parameters["filters"], place.at("filters"))}
+    parser = None if kind in _OTHER_PARSERS or kind in PipelineAggregationBuilder._named else kind
+    if parser is not None:
+        beside = [name for names in declared.alternatives.values() for name in names] + list(_TAKEN.get(kind, ()))
+        canonical.check_object(declared, parser, parameters, place, beside, declared.alternatives)
+    for name, least in _LEAST.get(kind, {}).items():
+        value = parameters.get(name)
+        if isinstance(value, int) and value < least:
+            below = f"[{_SHOWN.get(name, name)}] must be greater than {'or equal to 0' if not least else '0'}"
+            raise place.at(name).failed(kind, name, illegal(f"{below}. Found [{value}] in [{place.path[-2]}]"))
     try:
         builder = declared.from_rest(parameters)
     except UnsupportedError as error:
         raise canonical.unsupported(error.feature) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise place.parsing(str(error)) from None
-    canonical.convert_fields(builder, parameters, place)
+    canonical.convert_fields(builder, parameters, place, parser=parser)
     canonical.check(builder, place)
     return {kind: builder.to_rest()}
 
@@ -98,6 +109,34 @@ def _filters(filters: Any, place: Place) -> Any:
         return [canonical.query(each, place.at(index)) for index, each in enumerate(filters)]
     return filters
 
+
+_OTHER_PARSERS = frozenset(
+    {"filters", "adjacency_matrix", "top_hits", "global", "nested", "reverse_nested", "sampler", "random_sampler", "multi_terms"}
+)
+_TAKEN: dict[str, tuple[str, ...]] = {
+    "rare_terms": ("precision",),
+    "variable_width_histogram": ("shard_size", "initial_buffer"),
+    "cardinality": ("rehash",),
+    **dict.fromkeys(("avg", "sum", "min", "max", "stats", "extended_stats"), ()),
+}
+"""Parameters that Elasticsearch takes and does not send on, or that stand for others."""
+
+_SIZES = {"size": 1, "shard_size": 1, "min_doc_count": 0, "shard_min_doc_count": 0}
+_LEAST: dict[str, dict[str, int]] = {
+    **dict.fromkeys(("terms", "significant_terms", "significant_text"), _SIZES),
+    "cardinality": {"precision_threshold": 0},
+}
+_SHOWN = {"precision_threshold": "precisionThreshold", "shard_size": "shardSize", "min_doc_count": "minDocCount"} | {
+    "shard_min_doc_count": "shardMinDocCount"
+}
+
+METRICS = frozenset(
+    {
+        *("avg", "sum", "min", "max", "stats", "extended_stats", "value_count", "cardinality", "percentiles", "percentile_ranks"),
+        *("median_absolute_deviation", "weighted_avg", "geo_bounds", "geo_centroid"),
+    }
+)
+"""Aggregations that have no buckets."""
 
 UNSUPPORTED_AGGREGATIONS = frozenset(
     {

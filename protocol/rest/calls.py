@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from protocol.errors import ElasticsearchException
 from protocol.messages.common import TimeUnit, TimeValue
 from protocol.messages.options import IndicesOptions
 from protocol.rest.parameters import Given
 from protocol.rest.places import Body, Place, illegal, suggestion, token_of
-from protocol.rest.texts import loads
+from protocol.rest.syntax import decoded
 
 Json = dict[str, Any]
 
@@ -42,10 +41,7 @@ def parsed(body: Mapping[str, Any] | str | bytes) -> tuple[Mapping[str, Any], Pl
     place = Place(Body(text))
     if not text.strip():
         return {}, place
-    try:
-        value = loads(text.encode())
-    except (ValueError, RecursionError) as error:
-        raise ElasticsearchException("x_content_parse_exception", f"[1:1] {error}") from None
+    value = decoded(text, place)
     if not isinstance(value, dict):
         raise place.parsing(f"Expected [START_OBJECT] but found [{token_of(value)}]")
     return value, place

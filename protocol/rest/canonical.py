@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from protocol.errors import ElasticsearchException, UnsupportedError
@@ -21,7 +21,8 @@ from protocol.messages.queries.text import SimpleQueryStringQuery
 from protocol.messages.rest import Boost, Float32, Query, RestCodec, RestMessage, Shown, Time
 from protocol.messages.sorts import SORT, FieldSort, ScoreSort
 from protocol.rest import scalars
-from protocol.rest.places import END, KEY, Place, illegal, suggestion, token_of
+from protocol.rest.places import AFTER, END, KEY, Place, illegal, suggestion, token_of
+from protocol.rest.query_rules import check_parameters, check_shape, unknown
 from protocol.rest.shorthands import expanded, tags
 from protocol.schema import Boolean, Codec, Double, Float, Int, Long, Short, String, VInt, VLong, ZLong, codec_of
 from protocol.schema_compiler import Form
@@ -34,17 +35,27 @@ Convert = Callable[[Any, Place], Any]
 MAX_QUERY_DEPTH = 30
 """``indices.query.bool.max_nested_depth``"""
 
-OBJECT_PARSERS = frozenset({"bool", "ids", "match_all", "inner_hits", "collapse", "slice", "fields", "sort", "_score"})
-"""Parts that Elasticsearch parses by an ``ObjectParser``, whose errors are of another type."""
+OBJECT_PARSERS: dict[str, str] = {
+    **{name: name for name in ("bool", "ids", "match_all", "inner_hits", "collapse", "slice", "pit", "highlight", "_score")},
+    "fields": "fetch_field_and_format",
+    "sort": "field_sort",
+    "highlight_field": "highlight_field",
+}
+"""Parts that Elasticsearch parses by an ``ObjectParser``, by its name: its errors are of another type. Aggregations are too."""
+
+_REPARSED = frozenset({"match_all", "ids"})
+"""Queries whose parser's errors are told within another."""
 
 
 def query(body: Any, place: Place, depth: int = 0) -> Json:
     """A query. Raises ElasticsearchException."""
     if not isinstance(body, dict):
-        raise place.parsing("[_na] query malformed, must start with start_object")
+        raise place.parsing("[_na] query malformed, must start with start_object", AFTER)
     if not body:
         line, column = place.position(END)
-        raise illegal(f"query malformed, empty clause found at [{line}:{column}]")
+        error = illegal(f"query malformed, empty clause found at [{line}:{column}]")
+        error.details |= {"line": line, "col": column}
+        raise error
     name = next(iter(body))
     parameters, inner = body[name], place.at(name)
     if not isinstance(parameters, dict):
@@ -53,7 +64,8 @@ def query(body: Any, place: Place, depth: int = 0) -> Json:
     if kind is None:
         if name in UNSUPPORTED_QUERIES:
             raise unsupported(f"query [{name}]")
-        raise inner.parsing(f"unknown query [{name}]{suggestion(name, {*Query._named, *UNSUPPORTED_QUERIES})}")
+        reason = f"unknown query [{name}]{suggestion(name, {*Query._named, *UNSUPPORTED_QUERIES})}"
+        raise inner.parsing(reason, cause=inner.unknown_name(name))
     if depth >= MAX_QUERY_DEPTH:
         raise illegal(
             "The nested depth of the query exceeds the maximum nested depth for queries set in [indices.query.bool.max_nested_depth]"
@@ -67,48 +79,75 @@ def query(body: Any, place: Place, depth: int = 0) -> Json:
 
 def _query(kind: type[Query], parameters: Json, place: Place, depth: int) -> Json:
     name = kind.wire_name
+    check_shape(name, parameters, place, keyed=kind.keyed)
+    inside, within = parameters, place
     if kind.keyed:
-        if len(parameters) > 1:
-            first, second = list(parameters)[:2]
-            raise place.at(second).parsing(f"[{name}] query doesn't support multiple fields, found [{first}] and [{second}]", KEY)
-        for field, given in parameters.items():
-            if isinstance(given, dict):
-                parameters = {field: expanded(name, given)}
-            elif isinstance(given, list):
-                raise place.at(field).parsing(f"[{name}] query does not support array of values")
-        if not parameters:
-            raise place.parsing(f"[{name}] query malformed, no field", END)
-    else:
-        parameters = expanded(name, parameters)
-    return message(kind, parameters, place, depth)
+        ((field, inside),) = parameters.items()
+        within = place.at(field)
+    if isinstance(inside, dict):
+        inside = expanded(name, inside)
+        parameters = {field: inside} if kind.keyed else inside
+        known = {member.name for member in kind.members()} | _EXTRA.get(name, frozenset())
+        if name not in OBJECT_PARSERS and name != "terms":
+            for parameter, value in inside.items():
+                if parameter not in known:
+                    raise unknown(name, parameter, value, within.at(parameter))
+            required = [member.name for member in kind.members() if member.required and member.name != "field"]
+            check_parameters(name, required or (["field"] if name == "exists" else []), inside, within)
+    try:
+        return message(kind, parameters, place, depth)
+    except ElasticsearchException as error:
+        if name not in _REPARSED or error.type != "x_content_parse_exception":
+            raise
+        details = {key: error.details.get(key, -1) for key in ("line", "col")}
+        raise ElasticsearchException("parsing_exception", error.reason, error, details=details) from None
 
 
 def message(kind: type[RestMessage], body: Any, place: Place, depth: int = 0) -> Json:
     """The canonical form of what a declared message stands for. Raises ElasticsearchException."""
     what = kind.rest_name or kind.wire_name
-    check_members(kind, what, body, place)
+    parser = OBJECT_PARSERS.get(what)
+    if parser is not None:
+        check_object(kind, parser, body, place)
     try:
-        arguments = kind.from_rest(body)
+        made = kind.from_rest(body)
     except UnsupportedError as error:
         raise unsupported(error.feature) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise place.parsing(str(error)) from None
-    convert_fields(arguments, body, place, depth)
-    check(arguments, place)
-    return arguments.to_rest()
+    convert_fields(made, body, place, depth, parser)
+    check(made, place)
+    return made.to_rest()
 
 
-def convert_fields(made: RestMessage, body: Any, place: Place, depth: int = 0) -> None:
-    """Make each field what its codec writes. Raises ElasticsearchException."""
-    what = made.rest_name or made.wire_name
+def check_object(
+    kind: type[RestMessage], parser: str, body: Any, place: Place, also: Iterable[str] = (), without: Iterable[str] = ()
+) -> None:
+    """What an ``ObjectParser`` refuses: no object, unknown members, tokens that a member does not take."""
+    if not isinstance(body, dict):
+        raise place.x_content(f"[{parser}] Expected START_OBJECT but was: {token_of(body)}")
+    known = ({member.name for member in kind.members()} | set(also) | _EXTRA.get(parser, frozenset())) - set(without)
+    tokens = _tokens(kind)
+    for name, value in body.items():
+        inner = place.at(name)
+        if name not in known:
+            raise inner.x_content(f"[{parser}] unknown field [{name}]{suggestion(name, known)}", KEY)
+        allowed = tokens.get(name)
+        if allowed is not None and token_of(value) not in allowed:
+            raise inner.x_content(f"[{parser}] {name} doesn't support values of type: {token_of(value)}")
+
+
+def convert_fields(made: RestMessage, body: Any, place: Place, depth: int = 0, parser: str | None = None) -> None:
+    """Make each field what its codec writes. ``parser`` is the ObjectParser that tells of what fails. Raises ElasticsearchException."""
     for attribute, name, convert in _converters(type(made)):
         value = getattr(made, attribute)
         if value is None:
             continue
+        inner = _inner(place, body, name)
         try:
-            setattr(made, attribute, convert(value, _inner(place, body, name), depth))
+            setattr(made, attribute, convert(value, inner, depth))
         except ElasticsearchException as error:
-            raise (place.failed(what, name, error) if what in OBJECT_PARSERS else error) from None
+            raise (error if parser is None else inner.failed(parser, name, error)) from None
 
 
 def check(arguments: RestMessage, place: Place) -> None:
@@ -121,30 +160,46 @@ def check(arguments: RestMessage, place: Place) -> None:
         raise place.parsing(str(error)) from None
 
 
-def check_members(kind: type[RestMessage], what: str, body: Any, place: Place) -> None:
-    if not isinstance(body, dict):
-        if what in OBJECT_PARSERS:
-            raise place.x_content(f"[{what}] Expected START_OBJECT but was: {token_of(body)}")
-        return
-    inside = body
-    if issubclass(kind, Query) and kind.keyed:
-        ((field, inside),) = body.items()
-        place = place.at(field)
-        if not isinstance(inside, dict):
-            return
-    known = {member.name for member in kind.members()} | _EXTRA.get(what, frozenset())
-    if what in _OPEN:
-        return
-    for name in inside:
-        if name not in known:
-            if what in OBJECT_PARSERS:
-                raise place.at(name).x_content(f"[{what}] unknown field [{name}]{suggestion(name, known)}", KEY)
-            raise place.at(name).parsing(f"[{what}] query does not support [{name}]")
+_EXTRA: dict[str, frozenset[str]] = {
+    "range": frozenset({"gt", "gte", "lt", "lte"}),
+    "highlight": frozenset({"fields", "tags_schema"}),
+}
+
+_TOKENS: dict[Form | str, frozenset[str]] = {
+    "text": frozenset({"VALUE_STRING"}),
+    "number": frozenset({"VALUE_NUMBER", "VALUE_STRING"}),
+    "boolean": frozenset({"VALUE_BOOLEAN", "VALUE_STRING"}),
+    "objects": frozenset({"START_OBJECT", "START_ARRAY"}),
+    "object": frozenset({"START_OBJECT"}),
+}
+_TOKENS_KNOWN: dict[type[RestMessage], dict[str, frozenset[str]]] = {}
+_ANY_TEXT = frozenset({"minimum_should_match", "missing"})
+"""Members that take other scalars for text."""
 
 
-_EXTRA: dict[str, frozenset[str]] = {"range": frozenset({"gt", "gte", "lt", "lte"})}
-_OPEN = frozenset({"terms"})
-"""Parts whose members are not all declared: they check them themselves."""
+def _tokens(kind: type[RestMessage]) -> dict[str, frozenset[str]]:
+    """By member, the tokens that it takes; those that take any are left out."""
+    known = _TOKENS_KNOWN.get(kind)
+    if known is None:
+        known = {}
+        for shown, codec in _codecs(kind):
+            family = _token_family(codec)
+            if family is not None and shown not in _ANY_TEXT:
+                known[shown] = _TOKENS[family]
+        _TOKENS_KNOWN[kind] = known
+    return known
+
+
+def _token_family(codec: Codec[Any]) -> str | None:
+    if codec.form is Form.OPTIONAL:
+        return _token_family(codec.parts[0])
+    if codec.form is Form.LIST:
+        return "objects" if codec.parts[0] == QUERY else None
+    if codec == QUERY:
+        return "object"
+    convert = next((convert for known, convert in _SCALARS if codec == known), None)
+    families = {scalars.boolean: "boolean", scalars.whole: "number", scalars.decimal: "number", _long: "number"}
+    return "text" if convert is scalars.text else families.get(convert) if convert is not None else None
 
 
 def _inner(place: Place, body: Any, name: str) -> Place:
@@ -163,18 +218,26 @@ _CONVERTERS: dict[type[RestMessage], tuple[tuple[str, str, Converter], ...]] = {
 def _converters(kind: type[RestMessage]) -> tuple[tuple[str, str, Converter], ...]:
     known = _CONVERTERS.get(kind)
     if known is None:
-        hints = typing.get_type_hints(kind, include_extras=True)
         found = []
-        for field in dataclasses.fields(kind):
-            marks = getattr(hints[field.name], "__metadata__", ())
-            shown = next((mark.name for mark in marks if isinstance(mark, Shown) and mark.name), field.name)
-            presence = field.metadata.get("wire")
-            codec = presence.codec if presence is not None and presence.codec is not None else codec_of(hints[field.name])
+        for field, (shown, codec) in zip(dataclasses.fields(kind), _codecs(kind), strict=True):
             convert = converter(codec)
             if convert is not None:
                 found.append((field.name, shown, convert))
         known = _CONVERTERS[kind] = tuple(found)
     return known
+
+
+def _codecs(kind: type[RestMessage]) -> list[tuple[str, Codec[Any]]]:
+    """Each field's name in REST and its codec."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    found = []
+    for field in dataclasses.fields(kind):
+        marks = getattr(hints[field.name], "__metadata__", ())
+        shown = next((mark.name for mark in marks if isinstance(mark, Shown) and mark.name), field.name)
+        presence = field.metadata.get("wire")
+        codec = presence.codec if presence is not None and presence.codec is not None else codec_of(hints[field.name])
+        found.append((shown, codec))
+    return found
 
 
 def converter(codec: Codec[Any]) -> Converter | None:
@@ -244,7 +307,6 @@ _SCALARS: tuple[tuple[Codec[Any], Convert], ...] = (
 
 def sort(body: Any, place: Place) -> Json:
     """One sort of the list. Raises ElasticsearchException."""
-
     if isinstance(body, str):
         body = {body: {}}
     if not isinstance(body, dict):
@@ -254,21 +316,34 @@ def sort(body: Any, place: Place) -> Json:
     if name in ("_geo_distance", "_geoDistance", "_script"):
         raise unsupported(f"sort [{name}]")
     if isinstance(parameters, str):
+        _check_order(parameters)
         parameters = {"order": parameters}
-    if isinstance(parameters, dict) and isinstance(parameters.get("order"), str):
-        order = parameters["order"]
-        if order.upper() not in ("ASC", "DESC"):
-            raise illegal(f"No enum constant org.elasticsearch.search.sort.SortOrder.{order.upper()}")
     if name == ScoreSort.wire_name:
         return {name: message(ScoreSort, parameters, inner)}
-    check_members(FieldSort, "sort", parameters, inner)
+    check_object(FieldSort, "field_sort", parameters, inner)
+    for member, check_text in (("order", _check_order), ("mode", _check_mode)):
+        if isinstance(parameters.get(member), str):
+            try:
+                check_text(parameters[member])
+            except ElasticsearchException as error:
+                raise inner.at(member).failed("field_sort", member, error) from None
     try:
         made = FieldSort(field=name, **FieldSort.arguments(parameters))
     except ValueError as error:
         raise inner.parsing(str(error)) from None
-    convert_fields(made, parameters, inner)
+    convert_fields(made, parameters, inner, parser="field_sort")
     check(made, inner)
     return {name: made.to_rest()}
+
+
+def _check_order(order: str) -> None:
+    if order.upper() not in ("ASC", "DESC"):
+        raise illegal(f"No enum constant org.elasticsearch.search.sort.SortOrder.{order.upper()}")
+
+
+def _check_mode(mode: str) -> None:
+    if mode.lower() not in ("min", "max", "sum", "avg", "median"):
+        raise illegal(f"Unknown SortMode [{mode}]")
 
 
 def sorts(body: Any, place: Place) -> list[Json]:
@@ -278,6 +353,8 @@ def sorts(body: Any, place: Place) -> list[Json]:
     if isinstance(body, dict):
         return [sort({name: parameters}, place) for name, parameters in body.items()]
     found: list[Json] = []
+    if not isinstance(body, list):
+        return [sort(scalars.text(body, place), place)]
     for index, each in enumerate(body):
         inner = place.at(index)
         if isinstance(each, dict):
@@ -289,39 +366,56 @@ def sorts(body: Any, place: Place) -> list[Json]:
 
 def highlight(value: Any, place: Place) -> Json:
     """``highlight``; its fields are an object, or a list of objects of one field each."""
-    if not isinstance(value, dict):
-        return message(Highlight, value, place)
+    check_object(Highlight, "highlight", value, place)
     fields, inner = value.get("fields", {}), place.at("fields")
     if "tags_schema" in value:
-        before, after = tags(scalars.text(value["tags_schema"], place.at("tags_schema")))
+        schema = place.at("tags_schema")
+        try:
+            before, after = tags(scalars.text(value["tags_schema"], schema))
+        except ElasticsearchException as error:
+            raise schema.failed("highlight", "tags_schema", error) from None
         value = {
             "pre_tags": before,
             "post_tags": after,
             **{name: given for name, given in value.items() if name != "tags_schema"},
         }
     shown = message(Highlight, {name: given for name, given in value.items() if name != "fields"}, place)
-    if isinstance(fields, list):
-        for index, one in enumerate(fields):
-            if not isinstance(one, dict) or len(one) != 1:
-                raise illegal(
-                    "highlighter object array fields must contain exactly one field"
-                    if isinstance(one, dict)
-                    else "[fields] array must contain objects"
-                )
-            for name, options in one.items():
-                shown.setdefault("fields", []).append({name: _highlighted(name, options, inner.at(index, name))})
-    elif fields:
-        shown["fields"] = {name: _highlighted(name, options, inner.at(name)) for name, options in fields.items()}
+    try:
+        listed = _highlighted_fields(fields, inner)
+    except ElasticsearchException as error:
+        raise inner.failed("highlight", "fields", error) from None
+    if listed:
+        shown["fields"] = listed if isinstance(fields, list) else {name: each for one in listed for name, each in one.items()}
     return shown
 
 
+_FIELDS = (
+    "[fields] can be a single object with any number of fields or an array where each entry is an object with a single field"
+)
+
+
+def _highlighted_fields(fields: Any, place: Place) -> list[Json]:
+    if isinstance(fields, dict):
+        return [{name: _highlighted(name, options, place.at(name))} for name, options in fields.items()]
+    if not isinstance(fields, list):
+        raise place.x_content(_FIELDS)
+    found = []
+    for index, one in enumerate(fields):
+        if not isinstance(one, dict) or len(one) != 1:
+            raise place.at(index).x_content(_FIELDS)
+        found += [{name: _highlighted(name, options, place.at(index, name))} for name, options in one.items()]
+    return found
+
+
 def _highlighted(name: str, options: Any, place: Place) -> Json:
-    check_members(HighlightField, "highlight_field", options, place)
     try:
+        check_object(HighlightField, "highlight_field", options, place)
         made = HighlightField(name=name, **HighlightField.arguments(options))
+        convert_fields(made, options, place, parser="highlight_field")
     except ValueError as error:
         raise place.parsing(str(error)) from None
-    convert_fields(made, options, place)
+    except ElasticsearchException as error:
+        raise place.failed("fields", name, error) from None
     check(made, place)
     return made.to_rest()
 

@@ -94,16 +94,11 @@ class Parameters:
         parameters = "parameters" if len(unknown) > 1 else "parameter"
         raise illegal(f"request [{self._path}] contains unrecognized {parameters}: {', '.join(told)}")
 
-    def refuse_without(self, name: str, others: Iterable[str], what: str) -> None:
-        """Refuse parameters that mean something beside another only."""
+    def refuse_without(self, others: Iterable[str], missing: str) -> None:
+        """Refuse parameters that mean something beside another only, which is not there."""
         lost = [other for other in others if self.text(other) is not None]
         if lost:
-            raise illegal(
-                f"request [{self._path}] contains parameters [{', '.join(lost)}] but missing {what} '{name}'{_END[what]}"
-            )
-
-
-_END = {"query string parameter": ".", "": " parameter."}
+            raise illegal(f"request [{self._path}] contains parameters [{', '.join(lost)}] but missing {missing}")
 
 
 def split(text: str) -> list[str]:

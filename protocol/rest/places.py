@@ -15,8 +15,14 @@ from typing import Any
 
 from protocol.errors import ElasticsearchException
 
-VALUE, KEY, END = "value", "key", "end"
-"""Which token of a member is meant: that which begins its value, its name, or that which ends its value."""
+VALUE, KEY, END, AFTER = "value", "key", "end", "after"
+"""Which token of a member is meant: that which begins its value, its name, that which ends its value, or the next one."""
+
+AFTER_SCALAR = "after scalar"
+"""Where the JSON parser stands once it has read a value."""
+
+_SHOWN = 500
+"""How much of the text the JSON parser shows."""
 
 _SPACE = re.compile(r"\s*")
 _SCALAR = re.compile(r"[^\s,:\]}]+")
@@ -59,10 +65,28 @@ class Place:
         return ElasticsearchException("parsing_exception", reason, cause, details={"line": line, "col": column})
 
     def x_content(self, reason: str, token: str = VALUE, cause: ElasticsearchException | None = None) -> ElasticsearchException:
+        """``details`` say where the parser has stopped, which is at the value also where the name is told."""
         line, column = self.position(token)
+        stopped = self.position() if token == KEY else (line, column)
         return ElasticsearchException(
-            "x_content_parse_exception", f"[{line}:{column}] {reason}", cause, details={"line": line, "col": column}
+            "x_content_parse_exception", f"[{line}:{column}] {reason}", cause, details={"line": stopped[0], "col": stopped[1]}
         )
+
+    def jackson(self, reason: str, cause: str = "json_parse_exception") -> ElasticsearchException:
+        """What the JSON parser itself says, with the text that it has read."""
+        line, column = self.position(AFTER_SCALAR)
+        text = self.body.text()
+        shown = text[:_SHOWN]
+        more = f"[truncated {len(text.encode()) - _SHOWN} bytes]" if len(text) > _SHOWN else ""
+        told = f'{reason}\n at [Source: (byte[])"{shown}"{more}; line: {line}, column: {column}]'
+        return ElasticsearchException(
+            "x_content_parse_exception", f"[{line}:{column}] {told}", ElasticsearchException(cause, told)
+        )
+
+    def unknown_name(self, name: str) -> ElasticsearchException:
+        """The cause that stands below an unknown type of query, aggregation or suggester."""
+        line, column = self.position()
+        return ElasticsearchException("named_object_not_found_exception", f"[{line}:{column}] unknown field [{name}]")
 
     def failed(self, parser: str, field: str, cause: ElasticsearchException) -> ElasticsearchException:
         """What an ``ObjectParser`` says of a field that another parser refused: it stands where that one has stopped."""
@@ -136,7 +160,12 @@ def _find(text: str, path: tuple[str | int, ...], token: str) -> int | None:
         named, offset = found
     if token == KEY:
         return named
-    return offset if token == VALUE else _end(text, offset) - 1
+    if token == VALUE:
+        return offset
+    end = _end(text, offset)
+    if token == AFTER_SCALAR:
+        return end
+    return end - 1 if token == END else _space(text, end)
 
 
 def _member(text: str, offset: int, key: str | int) -> tuple[int, int] | None:

@@ -44,9 +44,7 @@ def boolean(value: Any, place: Place) -> bool:
         return value
     if isinstance(value, str):
         return parse_boolean(value)
-    line, column = place.position()
-    reason = f"Current token ({_jackson(value)}) not of boolean type"
-    raise ElasticsearchException("stream_read_exception", f"[{line}:{column}] {reason}")
+    raise place.jackson(f"Current token ({_jackson(value)}) not of boolean type")
 
 
 def parse_boolean(value: str) -> bool:
@@ -71,12 +69,9 @@ def whole(value: Any, place: Place, *, long: bool = False) -> int:
                 raise illegal(f"Value [{value}] is out of range for {kind}")
             return int(value) if value.lstrip("+-").isdigit() else int(number)
     if not low <= value <= high:
-        line, column = place.position()
         name = "long" if long else "int"
-        raise ElasticsearchException(
-            "input_coercion_exception",
-            f"[{line}:{column}] Numeric value ({text(value, place)}) out of range of {name} ({low} - {high})",
-        )
+        reason = f"Numeric value ({text(value, place)}) out of range of {name} ({low} - {high})"
+        raise place.jackson(reason, "input_coercion_exception")
     return int(value)
 
 
@@ -135,9 +130,7 @@ def _parsed(value: str) -> float:
 
 
 def _no_number(value: Any, place: Place) -> ElasticsearchException:
-    line, column = place.position()
-    reason = f"Current token ({_jackson(value)}) not numeric, can not use numeric value accessors"
-    return ElasticsearchException("input_coercion_exception", f"[{line}:{column}] {reason}")
+    return place.jackson(f"Current token ({_jackson(value)}) not numeric, can not use numeric value accessors")
 
 
 def _jackson(value: Any) -> str:

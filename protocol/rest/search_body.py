@@ -146,6 +146,8 @@ def _pattern(value: Any, name: str, place: Place) -> str:
 
 
 def _stored_fields(value: Any, place: Place) -> str | list[str]:
+    if not isinstance(value, str | list):
+        raise place.parsing(f"Expected [VALUE_STRING] or [START_ARRAY] in [stored_fields] but found [{token_of(value)}]")
     names = [value] if isinstance(value, str) else [scalars.text(each, place.at(at)) for at, each in enumerate(value)]
     return stored_fields(names)
 
@@ -159,9 +161,17 @@ def stored_fields(names: list[str]) -> str | list[str]:
 
 def _field_list(value: Any, place: Place) -> list[Json]:
     return [
-        {"field": each} if isinstance(each, str) else canonical.message(FieldAndFormat, each, place.at(index))
+        canonical.message(FieldAndFormat, _with_field(each), place.at(index))
+        if isinstance(each, dict)
+        else {"field": scalars.text(each, place.at(index))}
         for index, each in enumerate(value)
     ]
+
+
+def _with_field(each: Json) -> Json:
+    if not each:
+        raise illegal("Required [field]")
+    return each
 
 
 def _collapse(value: Any, place: Place) -> Json:
@@ -184,6 +194,7 @@ def _suggest(value: Any, place: Place) -> Json:
         if name == "text" and isinstance(given, str):
             found[name] = given
             continue
+        _check_suggester(name, given, place.at(name))
         try:
             suggester = suggester_of(_with_flags(given))
         except ValueError as error:
@@ -191,6 +202,16 @@ def _suggest(value: Any, place: Place) -> Json:
         canonical.check(suggester, place.at(name))
         found[name] = suggester.to_rest()
     return found
+
+
+def _check_suggester(name: str, given: Any, place: Place) -> None:
+    if not isinstance(given, dict):
+        raise illegal(f"[suggest] does not support [{name}]")
+    kinds = [key for key, value in given.items() if isinstance(value, dict)]
+    if not kinds:
+        raise ElasticsearchException("parse_exception", "missing suggestion object")
+    if kinds[0] not in ("term", "phrase", "completion"):
+        raise place.at(kinds[0]).unknown_name(kinds[0])
 
 
 def _with_flags(suggester: Any) -> Any:
@@ -208,7 +229,7 @@ def _indices_boost(value: Any, place: Place) -> list[dict[str, float]]:
     for index, entry in enumerate(value):
         inner = place.at(index)
         if not isinstance(entry, dict):
-            raise inner.parsing(f"Expected [START_OBJECT] in [indices_boost] but found [{token_of(entry)}]")
+            raise inner.parsing(f"Expected [START_OBJECT] in [null] but found [{token_of(entry)}]")
         if not entry:
             raise inner.parsing("Expected [FIELD_NAME] in [indices_boost] but found [END_OBJECT]", "end")
         name, boost = next(iter(entry.items()))

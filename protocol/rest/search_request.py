@@ -72,7 +72,6 @@ def _read_parameters(request: SearchRequest, source: Json, parameters: Parameter
     request.indices_options = parameters.indices_options(IndicesOptions())
     if parameters.flag("rest_total_hits_as_int", False):
         _count_all(source)
-    parameters.flag("typed_keys", False)
     parameters.flag("include_named_queries_score", False)
     if "pit" in source:
         if parameters.flag("ccs_minimize_roundtrips", False):
@@ -132,7 +131,7 @@ def _read_source_parameters(source: Json, parameters: Parameters) -> None:
 def _query_string(parameters: Parameters) -> Json | None:
     text = parameters.text("q")
     if text is None:
-        parameters.refuse_without("q", _QUERY_STRING, "query string parameter")
+        parameters.refuse_without(_QUERY_STRING, "query string parameter 'q'.")
         return None
     body: Json = {"query": text, "analyze_wildcard": parameters.flag("analyze_wildcard", False)}
     options = {
@@ -173,10 +172,14 @@ def _add_sort(source: Json, sort: str) -> None:
 def _suggest(source: Json, parameters: Parameters) -> None:
     field = parameters.text("suggest_field")
     if field is None:
-        parameters.refuse_without("suggest_field", _SUGGEST, "")
+        parameters.refuse_without(_SUGGEST, "'suggest_field' parameter.")
         return
     text = parameters.text("suggest_text") or parameters.text("q")
     term = {"field": field, "size": parameters.integer("suggest_size", 5), "suggest_mode": parameters.text("suggest_mode")}
+    mode = term["suggest_mode"]
+    if mode is not None and str(mode).lower() not in ("missing", "popular", "always"):
+        kind = "org.elasticsearch.search.suggest.term.TermSuggestionBuilder.SuggestMode"
+        raise illegal(f"No enum constant {kind}.{str(mode).upper()}")
     one = {"term": {name: value for name, value in term.items() if value is not None}} | ({} if text is None else {"text": text})
     source["suggest"] = search_body.suggest_of({field: one})
 
