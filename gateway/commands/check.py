@@ -1,4 +1,4 @@
-"""``rcgateway check``: whether ``serve`` would start, and what it would open."""
+"""``rcgateway check``: whether ``serve`` would start, and what it would open; with an alias, the way to a remote cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.audit.filters import EventFilter
 from gateway.authentication.api_key_database import Database
 from gateway.authentication.api_keys import FILE_NAME
 from gateway.authorization.role_files import RoleStore
-from gateway.commands.common import config_option, settings_from
+from gateway.commands.common import settings_from
 from gateway.config import ConfigError, Interface, Settings, remote_cluster_interface, require_interface, transport_interface
 from gateway.configuration.model import SslSettings
 from gateway.interfaces import trust_restrictions
@@ -20,9 +20,39 @@ from gateway.tls import expired_certificates, remote_cluster_server_context, sig
 
 
 @click.command()
-@config_option
-def check(config: Path) -> None:
-    """Check settings, certificates, roles, keys and what is to be loaded, without opening a port or changing anything."""
+@click.argument("target", metavar="[ALIAS[:INDEX,...]]", required=False)
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    envvar="RCGATEWAY_CONFIG",
+    show_envvar=True,
+    help="The settings file: gateway.yml by default, with an ALIAS local.yml.",
+)
+@click.option("--user", help="Whose privileges are checked, of the users in local.yml; not needed where there is one.")
+@click.option("--timeout", type=click.FloatRange(0.1, 600), default=10.0, show_default=True, help="Seconds for each wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each step.")
+def check(target: str | None, config: Path | None, user: str | None, timeout: float, *, as_json: bool) -> int:
+    """Check the gateway, or the way to a remote cluster.
+
+    Without ALIAS: settings, certificates, roles, keys and what is to be loaded, without opening a port or changing anything.
+
+    With the ALIAS of a remote cluster in local.yml: name, TCP, TLS, handshake, version, credentials, privileges and indices, until
+    something is wrong, with how to mend it. Exit status 0 when everything holds, 1 when there is a fault.
+    """
+    if target is None:
+        if user is not None or as_json:
+            raise click.UsageError("--user and --json are for the check of a remote cluster, name its ALIAS")
+        _check_gateway(config or Path("gateway.yml"))
+        return 0
+    # Imported late: the gateway's own check should not wait for all codecs.
+    from gateway.commands import check_remote
+
+    where = config or Path("local.yml")
+    return 0 if check_remote.run(check_remote.Target.parse(target), where, user, timeout, as_json=as_json) else 1
+
+
+def _check_gateway(config: Path) -> None:
     settings = settings_from(config)
     require_interface(settings)
     lines = list(_lines(settings))
