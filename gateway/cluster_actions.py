@@ -162,3 +162,5 @@ _HANDLERS: dict[str, Callable[[ClusterActions, Any, Peer], Message]] = {
     BAN: ClusterActions.ban,
     BAN_INTERNAL: ClusterActions.ban,
 }
+OWN_ACTIONS = frozenset(_HANDLERS)
+"""Those that the gateway has a part in, also in front of another cluster."""

@@ -25,11 +25,13 @@ from gateway.authorization.privileges import is_index_action
 from gateway.authorization.role_files import RoleFileError, RoleStore
 from gateway.authorization.roles import Role
 from gateway.authorization.subject_roles import build_role
-from gateway.backends import Backend, Call, Forwarded, Sender
-from gateway.cluster_actions import REMOTE_CLUSTER, TRANSPORT, ClusterActions
+from gateway.backends import AtOnce, Backend, Call, Forwarded, Sender
+from gateway.cluster_actions import OWN_ACTIONS, REMOTE_CLUSTER, TRANSPORT, ClusterActions
 from gateway.config import Settings
 from gateway.limits import SMALL_BYTES, STREAMED_BYTES, InFlightBytes
 from gateway.node import NodeIdentity
+from gateway.outlet import flush
+from gateway.passing import Answer, Caller, Exchange
 from gateway.peer import Peer
 from gateway.requests import (
     ACTIONS,
@@ -57,6 +59,9 @@ MAX_ROLES = 4096
 """Roles kept by the headers they follow from. A local cluster has one for each of its users and keys that are at work."""
 
 
+OVERDUE_POLL_SECONDS = 0.25
+"""How much later than its deadline a request ends at most that nobody waits for."""
+
 ROLES_POLL_SECONDS = 0.5
 """How soon a changed roles file is noticed: what it takes away is gone within a second. Elasticsearch's watcher looks every five."""
 
@@ -78,6 +83,8 @@ class Dispatcher:
     _closing: ExitStack
     _roles: OrderedDict[tuple[str, ...], Role] = field(default_factory=OrderedDict)
     _roles_of: int = -1
+    _exchanges: dict[int, set[Exchange]] = field(default_factory=dict)
+    """By connection, requests that are passed on and that no task waits for."""
     _refused: dict[int, tuple[Header, ElasticsearchException]] = field(default_factory=dict)
     """By connection, requests that were refused by their header and of which no event has told."""
 
@@ -142,10 +149,76 @@ class Dispatcher:
             raise
 
     async def connection_closed(self, peer: Peer) -> None:
+        for exchange in self._exchanges.pop(peer.connection, ()):
+            exchange.give_up(None, tell=False)  # the upstream learns of it by the end of its own connection
         if (refused := self._refused.pop(peer.connection, None)) is not None:
             self.audit.refused_header(refused[0], peer, refused[1])
         self.tasks.forget_connection(peer.connection)
         await self.backend.connection_closed(peer.connection)
+
+    async def end_overdue(self) -> None:
+        """Answer requests that nobody waits for with an error, when their time is over."""
+        while True:
+            await trio.sleep(OVERDUE_POLL_SECONDS)
+            now = trio.current_time()
+            for exchanges in list(self._exchanges.values()):
+                for exchange in [each for each in exchanges if each.deadline <= now]:
+                    exchange.give_up(_timeout(exchange.request.header.action))
+            flush()
+
+    def start(self, request: RequestReceived, peer: Peer, caller: Caller) -> bool:
+        """See RequestHandler: requests that go on to another cluster now, and that the gateway has no part in."""
+        action = request.header.action
+        at_once = self.backend.at_once
+        if at_once is None or action in OWN_ACTIONS or not at_once.takes(peer.connection, len(request.raw)):
+            return False
+        deadline = trio.current_time() + self.settings.limits.request_timeout / 1e9
+        exchange = Exchange(request, peer, caller, self._close, deadline)
+        try:
+            self.in_flight.take(len(request.payload), action)
+            exchange.held = len(request.payload)
+            self._send_on(exchange, at_once)
+        except ElasticsearchException as error:
+            exchange.answered(error)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            exchange.answered(_bug(error, request, peer))
+        return True
+
+    def _send_on(self, exchange: Exchange, at_once: AtOnce) -> None:
+        request, peer, progress = exchange.request, exchange.peer, exchange.progress
+        _check_version(request.header.version)
+        role = self._role(request.header, peer, progress)
+        progress.stage = Stage.DECODING
+        call = self._call(request, peer, role, *self._understood(request, role, progress))
+        exchange.parent = call.parent.node, call.parent.id
+        self.tasks.check(exchange.parent)
+        exchange.sent = at_once.pass_on(call, exchange.answered, exchange.caller.start_soon)
+        self.tasks.started(exchange)
+        self._exchanges.setdefault(peer.connection, set()).add(exchange)
+
+    def _close(self, exchange: Exchange, answer: Answer | None) -> None:
+        """The end of a request that was started."""
+        request, peer, progress = exchange.request, exchange.peer, exchange.progress
+        self.in_flight.release(exchange.held)
+        if exchange.sent is not None:
+            self.tasks.ended(exchange)
+            self._exchanges.get(peer.connection, set()).discard(exchange)
+        try:
+            failure = self._answered(answer, request, progress)
+        except ElasticsearchException as error:
+            answer = failure = error
+        self._audit(request, peer, progress, failure, time.perf_counter_ns() - exchange.began)
+        exchange.caller.answered(request, answer)
+
+    def _answered(self, answer: Answer | None, request: RequestReceived, progress: Progress) -> ElasticsearchException | None:
+        """The error that an answer is. Raises circuit_breaking_exception (429)."""
+        if answer is None or isinstance(answer, ElasticsearchException):
+            return answer
+        if isinstance(answer, Forwarded) and answer.size > SMALL_BYTES:
+            self._hold(answer, request.header.action)
+        progress.answered = True
+        progress.bytes_out = len(answer) if isinstance(answer, bytes) else answer.size
+        return None if isinstance(answer, bytes) else answer.error
 
     async def handle(self, request: RequestReceived, peer: Peer) -> bytes | Forwarded:
         """See RequestHandler. Whatever goes wrong is an ElasticsearchException here: a bug in one request is its error and no more."""
@@ -155,17 +228,13 @@ class Dispatcher:
         try:
             with self.in_flight.hold(len(request.payload), request.header.action):
                 answer = await self._answer(request, peer, progress)
-            if isinstance(answer, Forwarded) and answer.size > SMALL_BYTES:
-                self._hold(answer, request.header.action)
-            progress.answered = True
-            progress.bytes_out = answer.size if isinstance(answer, Forwarded) else len(answer)
+            failure = self._answered(answer, request, progress)
             return answer
         except ElasticsearchException as error:
             failure = error
             raise
         except Exception as error:
-            log.exception("request failed", connection=peer.connection, action=request.header.action)
-            failure = ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
+            failure = _bug(error, request, peer)
             raise failure from error
         finally:
             self._audit(request, peer, progress, failure, time.perf_counter_ns() - began)
@@ -199,25 +268,31 @@ class Dispatcher:
         deadline = trio.current_time() + self.settings.limits.request_timeout / 1e9
         with self.tasks.track((call.parent.node, call.parent.id), header.request_id, deadline):
             return await self.backend.execute(call)
-        raise ElasticsearchException(
-            "timeout_exception", f"[{call.action}] was not answered within the gateway's request timeout"
-        )
+        raise _timeout(call.action)
 
     async def _pass_on(self, request: RequestReceived, peer: Peer, role: Role, progress: Progress) -> bytes | Forwarded:
         """For an upstream that enforces the role as well. What is certain already is refused here, as far as the request is understood."""
         header = request.header
-        known = ACTIONS.get(header.action)
-        message = None if known is None else decode_start(known, header.action, request.payload, header.version)
-        grant = self._authorize_passed_on(role, request, known, message, progress)
+        message, grant = self._understood(request, role, progress)
         if self.cluster_actions.asks_for_nodes(message):
             behind = await self.backend.nodes(peer.connection)
             return self.cluster_actions.nodes_with(message, behind, peer).encode(header.version)
         answer = self.cluster_actions.answer_for_upstream(header.action, message, peer)
         if answer is not None:
             return answer.encode(header.version)
-        parent = message.parent_task if message is not None else parent_task(header.action, request.payload, header.version)
-        sender = Sender(header, role, peer, request.raw)
-        return await self._execute(Call(header.action, header.version, request.payload, message, grant, parent, sender), header)
+        return await self._execute(self._call(request, peer, role, message, grant), header)
+
+    def _understood(self, request: RequestReceived, role: Role, progress: Progress) -> tuple[Request | None, Grant]:
+        """What there is to know of a request for another cluster, if anything, and that it may go there."""
+        action = request.header.action
+        known = ACTIONS.get(action)
+        message = None if known is None else decode_start(known, action, request.payload, request.header.version)
+        return message, self._authorize_passed_on(role, request, known, message, progress)
+
+    def _call(self, request: RequestReceived, peer: Peer, role: Role, message: Request | None, grant: Grant) -> Call:
+        header, payload = request.header, request.payload
+        parent = message.parent_task if message is not None else parent_task(header.action, payload, header.version)
+        return Call(header.action, header.version, payload, message, grant, parent, Sender(header, role, peer, request.raw))
 
     def _authorize_passed_on(
         self, role: Role, request: RequestReceived, known: KnownAction | None, message: Request | None, progress: Progress
@@ -310,6 +385,15 @@ def _not_decoded(action: str) -> ElasticsearchException:
         f"the indices of [{action}] cannot be decoded, and [backend.relay.require_decoded] is true",
         status=403,
     )
+
+
+def _timeout(action: str) -> ElasticsearchException:
+    return ElasticsearchException("timeout_exception", f"[{action}] was not answered within the gateway's request timeout")
+
+
+def _bug(error: Exception, request: RequestReceived, peer: Peer) -> ElasticsearchException:
+    log.error("request failed", connection=peer.connection, action=request.header.action, exc_info=error)
+    return ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
 
 
 def _check_version(version: TransportVersion) -> None:

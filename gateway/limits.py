@@ -27,7 +27,20 @@ class InFlightBytes:
         self.used = 0
 
     def hold(self, size: int, action: str) -> AbstractContextManager[None]:
-        """Account for ``size`` bytes inside the block. Raises circuit_breaking_exception (429) where they do not fit."""
+        """Account for ``size`` bytes inside the block. Raises as ``take`` does."""
+        self.check(size, action)
+        return _Held(self, size)
+
+    def take(self, size: int, action: str) -> None:
+        """Account for ``size`` bytes until their ``release``. Raises circuit_breaking_exception (429) where they do not fit."""
+        self.check(size, action)
+        self.used += size
+
+    def release(self, size: int) -> None:
+        self.used -= size
+
+    def check(self, size: int, action: str) -> None:
+        """Raises as ``take`` does."""
         wanted = self.used + size
         if wanted > self.limit:
             raise ElasticsearchException(
@@ -36,7 +49,6 @@ class InFlightBytes:
                 f" which is larger than the limit of [{self.limit}/{_human(self.limit)}]",
                 details={"bytes_wanted": wanted, "bytes_limit": self.limit, "durability": "TRANSIENT"},
             )
-        return _Held(self, size)
 
 
 class _Held:

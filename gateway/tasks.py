@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from math import inf
 from types import TracebackType
+from typing import Protocol
 
 import trio
 
@@ -22,7 +23,19 @@ ParentTask = tuple[str, int]
 """The node id and the number of a task; an empty node id means that there is none."""
 
 
-class _Running:
+class Running(Protocol):
+    """A request that can be cancelled."""
+
+    @property
+    def parent(self) -> ParentTask: ...
+
+    @property
+    def request_id(self) -> int: ...
+
+    def cancel(self, reason: str) -> None: ...
+
+
+class _Block:
     """A block that runs as a request. No generator with contextlib: each request passes here."""
 
     __slots__ = ("_registry", "_scope", "parent", "reason", "request_id")
@@ -47,7 +60,7 @@ class _Running:
         ended = self._scope.__exit__(kind, error, trace)
         # The block may have finished just as it was cancelled; its answer is then no longer wanted either.
         if self.reason is not None and (ended or kind is None):
-            raise _cancelled(self.reason)
+            raise cancelled(self.reason)
         return ended
 
 
@@ -55,20 +68,27 @@ class TaskRegistry:
     """The running requests and the bans of one gateway."""
 
     def __init__(self) -> None:
-        self._running: dict[tuple[ParentTask, int], _Running] = {}
+        self._running: dict[tuple[ParentTask, int], Running] = {}
         self._bans: dict[ParentTask, tuple[int, str]] = {}
 
     def track(self, parent: ParentTask, request_id: int, deadline: float = inf) -> AbstractContextManager[None, bool]:
         """Run the block as that request of that task, until the ``deadline``. Raises task_cancelled_exception when it is cancelled."""
-        if parent in self._bans:
-            raise _cancelled(self._bans[parent][1])
-        return _Running(self, parent, request_id, deadline)
+        self.check(parent)
+        return _Block(self, parent, request_id, deadline)
 
-    def started(self, running: _Running) -> None:
+    def check(self, parent: ParentTask) -> None:
+        """Whether requests of that task may begin. Raises task_cancelled_exception for one that was banned."""
+        if parent in self._bans:
+            raise cancelled(self._bans[parent][1])
+
+    def started(self, running: Running) -> None:
+        """Until it has ``ended`` it can be cancelled."""
         self._running[running.parent, running.request_id] = running
 
-    def ended(self, running: _Running) -> None:
-        self._running.pop((running.parent, running.request_id), None)
+    def ended(self, running: Running) -> None:
+        place = running.parent, running.request_id
+        if self._running.get(place) is running:
+            del self._running[place]
 
     def cancel_child(self, parent: ParentTask, request_id: int, reason: str) -> bool:
         """Whether there was such a request."""
@@ -99,5 +119,5 @@ class TaskRegistry:
             del self._bans[parent]
 
 
-def _cancelled(reason: str) -> ElasticsearchException:
+def cancelled(reason: str) -> ElasticsearchException:
     return ElasticsearchException("task_cancelled_exception", f"task cancelled [{reason}]")

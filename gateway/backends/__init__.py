@@ -6,7 +6,7 @@ only after authorization, with the Grant that says which indices the call may to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.roles import Role
 from gateway.configuration.model import Settings
 from gateway.peer import Peer
+from protocol.errors import ElasticsearchException
 from protocol.frames import Header, Status
 from protocol.messages.common import NO_TASK, DiscoveryNode, TaskId
 from protocol.schema import Message
@@ -64,6 +65,7 @@ class Forwarded:
     """An answer that comes from elsewhere: its status bits say whether it is an error, and whether the payload is compressed.
 
     ``size`` is that of the payload in bytes, whose ``parts`` are still coming; ``discard`` is to be called when they are not all taken.
+    ``error``: what the answer says, where it is an error, for the audit. ``payload``: all of it, where it is here already.
     """
 
     status: Status
@@ -71,11 +73,40 @@ class Forwarded:
     size: int
     parts: AsyncIterator[bytes]
     discard: Callable[[], None]
+    error: ElasticsearchException | None = None
+    payload: bytes | None = None
+
+
+Answered = Callable[[Forwarded | ElasticsearchException], None]
+StartSoon = Callable[[Callable[[], Awaitable[None]]], None]
+"""As of a nursery."""
+
+
+class SentOn(Protocol):
+    """A request that was passed on."""
+
+    def give_up(self, *, tell: bool) -> None:
+        """Nobody wants the answer any more, of which ``tell`` the other cluster."""
+
+
+class AtOnce(Protocol):
+    """Passes on requests that nobody waits for."""
+
+    def takes(self, connection: int, size: int) -> bool:
+        """Whether a request of that size, from the client's connection of that number, can be passed on without waiting."""
+
+    def pass_on(self, call: Call, answered: Answered, start_soon: StartSoon) -> SentOn:
+        """Pass on a request that this ``takes``, with the next ``gateway.outlet.flush``. ``answered`` is called when the answer begins;
+        ``start_soon`` where something has to be waited for before that. Raises ElasticsearchException as ``Backend.execute`` does."""
 
 
 class Backend(Protocol):
     passes_on: bool
     """Whether requests are passed on to another cluster, which resolves names itself; then what is not decoded may run too."""
+
+    @property
+    def at_once(self) -> AtOnce | None:
+        """How that is done for most of them; else, and where this is None, by ``execute``."""
 
     async def run(self) -> None:
         """What has to go on in the background; returns at once where nothing does."""

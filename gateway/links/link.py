@@ -6,31 +6,25 @@ It has no second client, so that a client that takes its answers slowly slows th
 from __future__ import annotations
 
 import ssl
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
 import trio
 
-from gateway.limits import STREAMED_BYTES
+from gateway.groups import first
+from gateway.links.answers import RECEIVE_BYTES, Answer, Room
 from gateway.node import RELEASE
-from gateway.outlet import Outlet
+from gateway.outlet import Outlet, flush
 from gateway.sockets import set_keep_alive
 from gateway.tls_stream import TlsStream
-from protocol.client import ClientConnection, ClientEvent, Connected, ResponsePart, ResponseStarted
+from protocol.client import ClientConnection, Connected, ResponsePart, ResponseStarted
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import PING, Header, Limits
 from protocol.versions import MINIMUM_COMPATIBLE, V_8_19, TransportVersion
 
 log = structlog.get_logger("gateway.links")
-
-RECEIVE_BYTES = 64 * 1024
-MAX_PARTS = STREAMED_BYTES // RECEIVE_BYTES
-"""Parts of one answer, of RECEIVE_BYTES at most, that wait for a client to take them."""
-MAX_HELD = 2 * MAX_PARTS * RECEIVE_BYTES
-"""Bytes of all answers of a link that wait; above it each answer may have one part. A client may make a thousand requests at once."""
 
 
 async def connect(host: str, port: int) -> trio.SocketStream:
@@ -65,93 +59,22 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Room:
-    """How much of a link's answers waits for its client."""
-
-    def __init__(self) -> None:
-        self.held = 0
-        self._taken = trio.Event()
-
-    def take(self, size: int) -> None:
-        self.held -= size
-        self._taken.set()
-
-    async def wait(self) -> None:
-        """Until something is taken. Only who reads from the link may wait."""
-        self._taken = trio.Event()
-        await self._taken.wait()
-
-
-class Answer:
-    """An answer whose header has come. It gives the parts of its payload while they come; whoever does not take all must ``discard`` it."""
-
-    def __init__(self, header: Header, room: Room) -> None:
-        self.header = header
-        self._room = room
-        self._parts: deque[bytes] = deque()
-        self._complete = False
-        self._unwanted = False
-        self._news: trio.Event | None = None
-        self._failure: ElasticsearchException | None = None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """Raises node_disconnected_exception where the link ends before the answer does."""
-        # No generator: one that is left before its end is closed by trio, which takes longer than all else about a small answer.
-        while not self._parts:
-            if self._complete:
-                raise StopAsyncIteration
-            if self._failure is not None:
-                raise self._failure
-            self._news = trio.Event()
-            await self._news.wait()
-            self._news = None
-        part = self._parts.popleft()
-        self._room.take(len(part))
-        return part
-
-    async def whole(self) -> bytes:
-        """Raises node_disconnected_exception."""
-        return b"".join([part async for part in self])
-
-    def discard(self) -> None:
-        """What still comes is thrown away."""
-        self._unwanted = True
-        self._room.take(sum(map(len, self._parts)))
-        self._parts.clear()
-
-    async def put(self, part: bytes, *, last: bool) -> None:
-        """Waits while MAX_PARTS have not been taken: that is how a slow client slows the upstream, and nothing is heaped up between."""
-        # The last answer may always have a part: its client may be in the middle of it, and take no other before its end.
-        while self._parts and (len(self._parts) >= MAX_PARTS or self._room.held >= MAX_HELD):
-            await self._room.wait()
-        if not self._unwanted:
-            self._parts.append(part)
-            self._room.held += len(part)
-        self._complete = last
-        self._tell()
-
-    def fail(self, error: ElasticsearchException) -> None:
-        if not self._complete:
-            self._failure = error
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._news is not None:
-            self._news.set()
-
-
 @dataclass(slots=True)
 class Pending:
-    """A request that was sent."""
+    """A request that was sent. ``tell`` is called once, when something of the answer's payload is there, or the link has ended."""
 
     request_id: int
     action: str
     version: TransportVersion
-    begun: trio.Event = field(default_factory=trio.Event)
+    tell: Callable[[], None] | None = None
     answer: Answer | None = None
+    ended: bool = False
+    """Whether the link has."""
+
+    def told(self) -> None:
+        if (tell := self.tell) is not None:
+            self.tell = None
+            tell()
 
 
 class Link:
@@ -220,22 +143,60 @@ class Link:
         """Gives each answer to the one who waits for it. Returns when the connection is over; all who wait then are told."""
         reason = "closed by the other side"
         try:
-            while data := await self._receive():
-                for event in self._machine.receive_data(data):
-                    await self._on_event(event)
-        except WireError as error:
-            reason = str(error)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            reason = f"connection lost: {error}"
+            async with trio.open_nursery() as nursery:
+                self._outlet.start_soon = nursery.start_soon
+                await self._read()
+                nursery.cancel_scope.cancel()
+        except* WireError as group:
+            reason = str(first(group))
+        except* (trio.BrokenResourceError, trio.ClosedResourceError) as group:
+            reason = f"connection lost: {first(group)}"
+        except* trio.TooSlowError:
+            reason = "the other side takes no bytes"
         finally:
+            self._outlet.close()
             await self.close()
             log.info("link closed", address=str(self.address), reason=self._end or reason, requests=len(self._waiting))
-            for waiting in self._waiting.values():
-                waiting.begun.set()
-                if waiting.answer is not None:
-                    waiting.answer.fail(self._disconnected(waiting.action))
+            waiting = list(self._waiting.values())
             self._waiting.clear()
+            for each in waiting:
+                each.ended = True
+                if each.answer is not None:
+                    each.answer.fail(self.disconnected(each.action))
+                each.told()
+            flush()
             self.ended.set()
+
+    async def _read(self) -> None:
+        while data := await self._receive():
+            try:
+                for event in self._machine.receive_data(data):
+                    if isinstance(event, ResponsePart):
+                        pending = self._waiting.get(event.request_id)
+                        if pending is not None and pending.answer is not None:
+                            if pending.answer.full:
+                                flush()
+                                await pending.answer.wait_for_room()
+                            self._put(pending, pending.answer, event)
+                    elif isinstance(event, ResponseStarted):
+                        self._begin(event.header)
+            finally:
+                flush()
+
+    def _begin(self, header: Header) -> None:
+        pending = self._waiting.get(header.request_id)
+        if pending is None:
+            return  # it was given up
+        if header.version != pending.version:
+            # Nobody could read it: an answer has the version of its request.
+            raise WireError(f"an answer of version [{header.version}] to a request of [{pending.version}]")
+        pending.answer = Answer(header, self._room)
+
+    def _put(self, pending: Pending, answer: Answer, part: ResponsePart) -> None:
+        answer.put(part.data, last=part.last)
+        if part.last:
+            self._waiting.pop(part.request_id, None)  # it may have been given up meanwhile
+        pending.told()
 
     async def _receive(self) -> bytes | bytearray:
         self._listening_since = trio.current_time()
@@ -243,23 +204,6 @@ class Link:
         self._listening_since = None
         self.heard = trio.current_time()
         return data
-
-    async def _on_event(self, event: ClientEvent) -> None:
-        match event:
-            case ResponseStarted(header):
-                waiting = self._waiting.get(header.request_id)
-                if waiting is not None:  # else it was given up
-                    if header.version != waiting.version:
-                        # Nobody could read it: an answer has the version of its request.
-                        raise WireError(f"an answer of version [{header.version}] to a request of [{waiting.version}]")
-                    waiting.answer = Answer(header, self._room)
-                    waiting.begun.set()
-            case ResponsePart(request_id, data, last):
-                waiting = self._waiting.get(request_id)
-                if waiting is not None and waiting.answer is not None:
-                    await waiting.answer.put(data, last=last)
-                    if last:
-                        self._waiting.pop(request_id, None)  # it may have been given up meanwhile
 
     async def close(self, reason: str | None = None) -> None:
         """``reason``: for the log."""
@@ -272,8 +216,47 @@ class Link:
         self, action: str, payload: bytes, headers: Mapping[str, str], version: TransportVersion, *, compressed: bool = False
     ) -> Pending:
         """Send a request; ``answer`` waits for what becomes of it. Raises node_disconnected_exception."""
+        pending, frame = self._prepare(action, payload, headers, version, compressed)
+        try:
+            # A client that goes away does not stop a frame halfway, which would end the link for all others.
+            await self._outlet.send(frame, shield=True)
+        except trio.Cancelled:
+            # Before its turn, of which the shield keeps this out. The link may have ended meanwhile.
+            self._waiting.pop(pending.request_id, None)
+            self._machine.withdraw(pending.request_id)
+            raise
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+            # Half a frame may be on its way, and nothing can follow it.
+            self._waiting.pop(pending.request_id, None)
+            await self.close()
+            raise self.disconnected(action) from error
+        return pending
+
+    def takes(self, size: int) -> bool:
+        """Whether a request with a payload of that size need not wait to be sent."""
+        return not self.closed and self._outlet.takes(size)
+
+    def send_now(
+        self,
+        action: str,
+        payload: bytes,
+        headers: Mapping[str, str],
+        version: TransportVersion,
+        tell: Callable[[], None],
+        *,
+        compressed: bool = False,
+    ) -> Pending:
+        """A request that the link ``takes``; it goes out with the next ``flush``. Raises as ``send`` does."""
+        pending, frame = self._prepare(action, payload, headers, version, compressed)
+        pending.tell = tell
+        self._outlet.leave(frame)
+        return pending
+
+    def _prepare(
+        self, action: str, payload: bytes, headers: Mapping[str, str], version: TransportVersion, compressed: bool
+    ) -> tuple[Pending, bytes]:
         if self.closed:
-            raise self._disconnected(action)
+            raise self.disconnected(action)
         if version > self.version:
             # Its payload would have to be written anew, which only who understands all of it could do.
             raise ElasticsearchException(
@@ -286,24 +269,11 @@ class Link:
             raise ElasticsearchException("transport_exception", str(error)) from None
         pending = self._waiting[request_id] = Pending(request_id, action, version)
         self.used = trio.current_time()
-        try:
-            # A client that goes away does not stop a frame halfway, which would end the link for all others.
-            await self._outlet.send(frame, shield=True)
-        except trio.Cancelled:
-            # Before its turn, of which the shield keeps this out. The link may have ended meanwhile.
-            self._waiting.pop(request_id, None)
-            self._machine.withdraw(request_id)
-            raise
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
-            # Half a frame may be on its way, and nothing can follow it.
-            self._waiting.pop(request_id, None)
-            await self.close()
-            raise self._disconnected(action) from error
-        return pending
+        return pending, frame
 
     async def ping(self) -> None:
         """Ask for a sign of life, which shows in ``heard``; whoever is sending just now finds out as well."""
-        if self.closed or self._outlet.turn.locked():
+        if self.closed or self._outlet.busy:
             return
         try:
             await self._outlet.send(PING, shield=True)
@@ -312,20 +282,25 @@ class Link:
 
     async def answer(self, pending: Pending) -> Answer:
         """Raises node_disconnected_exception when the link ends before an answer has begun."""
-        try:
-            await pending.begun.wait()
-        except trio.Cancelled:
-            self.forget(pending)
-            raise
+        if pending.answer is None and not pending.ended:
+            begun = trio.Event()
+            pending.tell = begun.set
+            try:
+                await begun.wait()
+            except trio.Cancelled:
+                self.forget(pending)
+                raise
         if pending.answer is None:
-            raise self._disconnected(pending.action)
+            raise self.disconnected(pending.action)
         return pending.answer
 
     def forget(self, pending: Pending) -> None:
         """Nobody wants the answer any more."""
         self._waiting.pop(pending.request_id, None)
+        pending.tell = None
         if pending.answer is not None:
             pending.answer.discard()
 
-    def _disconnected(self, action: str) -> ElasticsearchException:
+    def disconnected(self, action: str) -> ElasticsearchException:
+        """What a request fails with whose answer cannot come any more."""
         return ElasticsearchException("node_disconnected_exception", f"[{self.address}][{action}] disconnected")

@@ -14,6 +14,7 @@ import trio.testing
 from gateway.configuration.model import LimitSettings
 from gateway.connection import Pump
 from gateway.limits import FRAME_SECONDS, SEND_SECONDS
+from gateway.passing import Caller
 from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
@@ -51,6 +52,9 @@ class Handler:
     def check_header(self, header: Header, peer: Peer) -> None:
         if header.action == self.refused:
             raise ElasticsearchException("security_exception", "not you", status=401)
+
+    def start(self, request: RequestReceived, peer: Peer, caller: Caller) -> bool:
+        return False
 
     async def handle(self, request: RequestReceived, peer: Peer) -> bytes:
         return await self.answer(request)

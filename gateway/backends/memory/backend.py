@@ -78,6 +78,7 @@ class MemoryBackend:
         )
 
     passes_on = False
+    at_once = None
 
     async def run(self) -> None:
         """Nothing goes on in the background."""

@@ -9,12 +9,15 @@ import structlog
 import trio
 
 from gateway.authorization.metadata import ClusterMetadata
-from gateway.backends import Call, ClusterDescription, Forwarded
+from gateway.authorization.roles import Role
+from gateway.backends import Answered, Call, ClusterDescription, Forwarded, StartSoon
+from gateway.backends.relay.failures import MAX_ERROR, UNREAD, Held, denial, understood
 from gateway.backends.relay.headers import UpstreamHeaders
 from gateway.backends.relay.trust import Trust
 from gateway.backends.relay.upstream import Upstream
 from gateway.configuration.model import Settings
-from gateway.links.link import Address, Link
+from gateway.links.answers import Answer
+from gateway.links.link import Address, Link, Pending
 from gateway.links.sniffing import discovery_nodes
 from gateway.node import RELEASE
 from protocol.errors import ElasticsearchException, WireError
@@ -40,6 +43,7 @@ class RelayBackend:
         self._headers = headers
         self._trust = trust
         self._bound: dict[int, _Bound] = {}
+        self._nursery: trio.Nursery | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -47,7 +51,9 @@ class RelayBackend:
         return self._upstream.addresses
 
     async def run(self) -> None:
-        await self._upstream.run()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            await self._upstream.run()
 
     async def cluster(self) -> ClusterDescription:
         return ClusterDescription(self._upstream.cluster_name or "", "", RELEASE, nodes=len(self.addresses))
@@ -88,17 +94,48 @@ class RelayBackend:
             raise ValueError("a call to pass on needs its sender")
         headers = self._headers.of(sender.role, sender.header)
         link = await self._link(sender.peer.connection)
-        compressed = bool(sender.header.status & Status.COMPRESSED)
-        payload = sender.raw if compressed else call.payload
-        pending = await link.send(self._headers.action(call.action), payload, headers, call.version, compressed=compressed)
+        pending = await link.send(
+            self._headers.action(call.action), _payload(call), headers, call.version, compressed=_is_compressed(call)
+        )
         try:
             answer = await link.answer(pending)
         except trio.Cancelled:
             with trio.move_on_after(CANCEL_SECONDS, shield=True):
                 await self._cancel(link, call.parent, pending.request_id)
             raise
-        kept = {name: values for name, values in answer.header.response_headers.items() if name in PASSED_BACK}
-        return Forwarded(answer.header.status, kept, answer.header.payload_size, answer, partial(link.forget, pending))
+        return await _received(link, pending, answer, sender.role)
+
+    @property
+    def at_once(self) -> RelayBackend:
+        """See ``gateway.backends.Backend``."""
+        return self
+
+    def takes(self, connection: int, size: int) -> bool:
+        """See ``gateway.backends.AtOnce``."""
+        bound = self._bound.get(connection)
+        return bound is not None and bound.link is not None and bound.link.takes(size) and not self._is_old(bound.link)
+
+    def pass_on(self, call: Call, answered: Answered, start_soon: StartSoon) -> _SentOn:
+        """See ``gateway.backends.AtOnce``."""
+        sender = call.sender
+        link = None if sender is None else self._bound[sender.peer.connection].link
+        if sender is None or link is None:
+            raise ValueError("a call to pass on needs its sender, and a link that takes it")
+        headers = self._headers.of(sender.role, sender.header)
+        sent = _SentOn(self, link, call, sender.role, answered, start_soon)
+        sent.pending = link.send_now(
+            self._headers.action(call.action), _payload(call), headers, call.version, sent.told, compressed=_is_compressed(call)
+        )
+        return sent
+
+    def cancel(self, link: Link, parent: TaskId, request_id: int) -> None:
+        """Tell the upstream that nobody wants that answer, while others go on."""
+        if self._nursery is not None and parent.node:
+            self._nursery.start_soon(self._cancel_in_time, link, parent, request_id)
+
+    async def _cancel_in_time(self, link: Link, parent: TaskId, request_id: int) -> None:
+        with trio.move_on_after(CANCEL_SECONDS):
+            await self._cancel(link, parent, request_id)
 
     async def _link(self, connection: int) -> Link:
         bound = self._bound.get(connection)
@@ -130,6 +167,98 @@ class RelayBackend:
             link.forget(await link.send(action, cancel.encode(link.version), self._headers.system(), link.version))
         except ElasticsearchException as error:
             log.info("upstream not told of a cancellation", address=str(link.address), reason=error.reason)
+
+
+@dataclass(slots=True)
+class _SentOn:
+    """See ``gateway.backends.SentOn``."""
+
+    backend: RelayBackend
+    link: Link
+    call: Call
+    role: Role
+    answered: Answered
+    start_soon: StartSoon
+    pending: Pending | None = None
+
+    def told(self) -> None:
+        """Something of the answer is there, or it will not come."""
+        pending = self.pending
+        if pending is None or pending.answer is None:
+            self.answered(self.link.disconnected(self.call.action))
+            return
+        answer = pending.answer
+        payload = answer.whole_now()
+        if payload is None and _is_read(answer):
+            self.start_soon(self._receive)
+            return
+        try:
+            passed = _forwarded(self.link, pending, answer, self.role, payload)
+        except ElasticsearchException as error:
+            self.answered(error)
+        except Exception as error:
+            # The link goes on for others.
+            log.exception("answer not understood", address=str(self.link.address))
+            self.answered(
+                ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
+            )
+        else:
+            self.answered(passed)
+
+    def give_up(self, *, tell: bool) -> None:
+        """See ``gateway.backends.SentOn``."""
+        if self.pending is not None:
+            self.link.forget(self.pending)
+            if tell:
+                self.backend.cancel(self.link, self.call.parent, self.pending.request_id)
+
+    async def _receive(self) -> None:
+        pending = self.pending
+        assert pending is not None  # noqa: S101 - its answer has begun
+        assert pending.answer is not None  # noqa: S101
+        try:
+            passed = await _received(self.link, pending, pending.answer, self.role)
+        except ElasticsearchException as error:
+            self.answered(error)
+        else:
+            self.answered(passed)
+
+
+def _payload(call: Call) -> bytes:
+    return call.sender.raw if call.sender is not None and _is_compressed(call) else call.payload
+
+
+def _is_compressed(call: Call) -> bool:
+    return call.sender is not None and bool(call.sender.header.status & Status.COMPRESSED)
+
+
+def _is_read(answer: Answer) -> bool:
+    """Whether the answer is not passed on before it has been understood."""
+    return bool(answer.header.status & Status.ERROR) and answer.header.payload_size <= MAX_ERROR
+
+
+async def _received(link: Link, pending: Pending, answer: Answer, role: Role) -> Forwarded:
+    """Raises ElasticsearchException for a denial, and where the link ends before the answer does."""
+    if not _is_read(answer):
+        return _forwarded(link, pending, answer, role, None)
+    try:
+        payload = await answer.whole()
+    finally:
+        link.forget(pending)
+    return _forwarded(link, pending, answer, role, payload)
+
+
+def _forwarded(link: Link, pending: Pending, answer: Answer, role: Role, payload: bytes | None) -> Forwarded:
+    """What the client gets. ``payload``: all of it, if it is here. Raises the denial that it is."""
+    header = answer.header
+    kept = {name: values for name, values in header.response_headers.items() if name in PASSED_BACK}
+    error = None
+    if header.status & Status.ERROR:
+        error = UNREAD if payload is None else understood(payload, header.status, header.version)
+        if (denied := denial(error, role)) is not None:
+            raise denied
+    parts = answer if payload is None else Held(payload)
+    return Forwarded(header.status, kept, header.payload_size, parts, partial(link.forget, pending), error, payload)
 
 
 @dataclass(slots=True)

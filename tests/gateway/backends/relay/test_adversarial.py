@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from gateway.links.link import MAX_HELD, MAX_PARTS, RECEIVE_BYTES
+from gateway.links.answers import MAX_HELD, MAX_PARTS, RECEIVE_BYTES
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived

@@ -18,8 +18,9 @@ from gateway.configuration.model import LimitSettings
 from gateway.connection import Pump
 from gateway.dispatch import Dispatcher
 from gateway.limits import SEND_SECONDS, STREAMED_BYTES, InFlightBytes
-from gateway.links.link import MAX_PARTS, RECEIVE_BYTES
+from gateway.links.answers import MAX_PARTS, RECEIVE_BYTES
 from gateway.node import NodeIdentity
+from gateway.passing import Caller
 from gateway.peer import Peer
 from protocol.connection import ServerConnection
 from protocol.errors import ElasticsearchException
@@ -92,6 +93,9 @@ class Passing:
 
     def check_header(self, header: Header, peer: Peer) -> None:
         """All may pass."""
+
+    def start(self, request: RequestReceived, peer: Peer, caller: Caller) -> bool:
+        return False
 
     async def handle(self, request: RequestReceived, peer: Peer) -> Forwarded:
         answer = await self.backend.execute(call(request.payload, peer.connection))

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from gateway.links.link import MAX_PARTS, RECEIVE_BYTES
+from gateway.links.answers import MAX_PARTS, RECEIVE_BYTES
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from protocol.exceptions import read_exception, unwrap
