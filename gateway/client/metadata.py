@@ -114,7 +114,7 @@ async def field_caps(remotes: Remotes, caller: Caller, request: FieldCapsRequest
     failures = _failures(groups.items(), answers, by_index)
     if not by_index and failures:
         raise failures[0].exception
-    return _merge(by_index, failures, include_unmapped=request.include_unmapped)
+    return merge_field_caps(by_index, failures, include_unmapped=request.include_unmapped)
 
 
 def _failures(
@@ -178,9 +178,10 @@ def _metric(metrics: set[MetricType | None]) -> MetricType | None:
     return next(iter(metrics)) if len(metrics) == 1 else None
 
 
-def _merge(
+def merge_field_caps(
     by_index: dict[str, IndexResponse], failures: Sequence[FieldCapsFailure], *, include_unmapped: bool
 ) -> FieldCapsResponse:
+    """What indices said of themselves, by their names, as one answer by field and type."""
     indices = sorted(by_index)
     fields: dict[str, dict[str, _Field]] = {}
     for index in indices:
