@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
+from gateway.client.metadata import merge_field_caps
 from gateway.cluster_actions import REMOTE_CLUSTER
 from gateway.node import RELEASE
 from protocol.errors import ElasticsearchException
@@ -23,7 +24,7 @@ from protocol.messages.contexts import (
     FreedResponse,
     OpenPointInTimeResponse,
 )
-from protocol.messages.field_caps import FIELD_CAPS, FieldCapsResponse
+from protocol.messages.field_caps import FIELD_CAPS, FieldCapsRequest, FieldCapsResponse
 from protocol.messages.get import GET, GetResponse
 from protocol.messages.handshake import (
     REMOTE_CLUSTER_HANDSHAKE,
@@ -180,6 +181,23 @@ def _count(asked: Asked) -> Plan:
     return Plan([call], lambda answers: (200, render_count(cast("SearchResponse", answers[0]))))
 
 
+def _field_caps(asked: Asked) -> Plan:
+    """As a local cluster asks it of remote ones: by index. Merged here."""
+    form = FORMS[FIELD_CAPS]
+    request = cast("FieldCapsRequest", form.request(_rest_call(asked)))
+    part = replace(request, merge_results=False, include_unmapped=False, now=time.time_ns() // 1_000_000)
+
+    def show(answers: Sequence[Answer]) -> tuple[int, Json]:
+        answer = cast("FieldCapsResponse", answers[0])
+        if answer.failures and not answer.index_responses:
+            raise answer.failures[0].exception
+        by_index = {each.index: each for each in answer.index_responses}
+        merged = merge_field_caps(by_index, answer.failures, include_unmapped=request.include_unmapped)
+        return 200, form.show(merged, asked.params)
+
+    return Plan([Call(FIELD_CAPS, part, FieldCapsResponse)], show)
+
+
 def _get(asked: Asked) -> Plan:
     form, params = FORMS[GET], dict(asked.params)
     number = params.pop("id", None)
@@ -213,7 +231,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "count": Method(SEARCH, _count),
     "get": Method(GET, _get),
     "info": Method(REMOTE_CLUSTER_HANDSHAKE, _info, system=True),
-    "field_caps": _simple(FIELD_CAPS, FieldCapsResponse),
+    "field_caps": Method(FIELD_CAPS, _field_caps),
     "resolve_index": _simple(RESOLVE_INDEX, ResolveIndexResponse),
     "resolve_cluster": _simple(RESOLVE_CLUSTER, ResolveClusterResponse),
     "terms_enum": _simple(TERMS_ENUM, TermsEnumResponse),
