@@ -19,6 +19,7 @@ from gateway.commands.explain import explain
 from gateway.commands.keys import keys
 from gateway.commands.report import report
 from gateway.commands.roles import roles
+from gateway.commands.search import search
 from gateway.commands.serve import serve
 from gateway.config import ConfigError
 from protocol.errors import ElasticsearchException
@@ -32,7 +33,7 @@ def cli() -> None:
     """A daemon that is a remote cluster to any Elasticsearch cluster."""
 
 
-for _command in (serve, keys, certs, check, roles, explain, report, demo):
+for _command in (serve, keys, certs, check, search, roles, explain, report, demo):
     cli.add_command(_command)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import trio
 
-from gateway import logs
 from gateway.authorization.role_files import RoleFileError
 from gateway.client.authorization import LocalSecurity
 from gateway.client.checking import Status, Step, check_remote
-from gateway.client.settings import LocalSettings, load
+from gateway.client.settings import LocalSettings
+from gateway.commands import local
 from gateway.config import ConfigError
 from gateway.configuration.source import did_you_mean
 
@@ -42,10 +40,9 @@ class Target:
 
 def run(target: Target, config: Path, user: str | None, seconds: float, *, as_json: bool) -> bool:
     """Whether everything holds; each step is printed as soon as it was taken. Raises click.UsageError."""
-    logs.configure("error", stream=sys.stderr)
     tell: Callable[[Step], None] = _print_json if as_json else _print
     try:
-        settings = load(config, os.environ)
+        settings = local.local_settings(config)
         security = LocalSecurity.load(settings.users, settings.path.roles, settings.node.name)
     except (ConfigError, RoleFileError) as error:
         tell(_broken(config, error.problems))
@@ -53,10 +50,7 @@ def run(target: Target, config: Path, user: str | None, seconds: float, *, as_js
     if (fault := _unknown(settings, target.alias, config)) is not None:
         tell(fault)
         return False
-    if user is None and len(settings.users) == 1:
-        (user,) = settings.users
-    elif user is None and settings.users:
-        raise click.UsageError(f"there are several users in {config}, name one with --user: {', '.join(settings.users)}")
+    user = local.chosen_user(settings, user)
     for problem in security.roles.problems:
         tell(Step(_NAME, Status.WARNING, problem, "role_problem", "mend the role, which gives nothing as it is"))
     model = "API key model" if settings.remotes[target.alias].credentials else "certificate model"
@@ -66,7 +60,7 @@ def run(target: Target, config: Path, user: str | None, seconds: float, *, as_js
         return await check_remote(settings, security, target.alias, user, target.indices, tell=tell, seconds=seconds)
 
     try:
-        return trio.run(check)
+        return local.run(check)
     except ConfigError as error:
         tell(_broken(config, error.problems))
         return False
