@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +72,11 @@ def main(arguments: Sequence[str]) -> None:
         for _ in range(2):
             for search in made:
                 _warm_up(rig, search, options.warm_up / 2 / len(made))
-        before, load = Usage.of("self"), os.getloadavg()[0]
+        before, load = time.process_time(), os.getloadavg()[0]
         results = [
             _measured(rig, search, clients, options.rounds, options.seconds) for clients in options.clients for search in made
         ]
-        client = Usage.of("self").since(before).running
+        client = time.process_time() - before
     report = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "model": options.model,
