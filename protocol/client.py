@@ -25,6 +25,8 @@ MAX_HANDSHAKE = 4096
 
 
 class State(enum.Enum):
+    __hash__ = object.__hash__  # that of Enum takes as long as the rest of a move
+
     NEW = "new"
     SHAKING_HANDS = "shaking hands"
     OPEN = "open"
@@ -32,6 +34,8 @@ class State(enum.Enum):
 
 
 class Kind(enum.Enum):
+    __hash__ = object.__hash__  # that of Enum takes as long as the rest of a move
+
     PING = "ping"
     HANDSHAKE = "handshake"
     RESPONSE = "response"

@@ -25,12 +25,16 @@ HANDSHAKE_VERSIONS = (HANDSHAKE_7, HANDSHAKE_8)
 
 
 class State(enum.Enum):
+    __hash__ = object.__hash__  # that of Enum takes as long as the rest of a move
+
     NEW = "new"
     OPEN = "open"
     CLOSED = "closed"
 
 
 class Kind(enum.Enum):
+    __hash__ = object.__hash__  # that of Enum takes as long as the rest of a move
+
     PING = "ping"
     HANDSHAKE = "handshake"
     REQUEST = "request"

@@ -187,34 +187,23 @@ class _Stream:
 
     def _next_untrusted(self) -> Ping | Header | None:
         """What the buffer begins with; None where that is not complete. A ping is taken off the buffer, a header is not."""
-        size = self._message_size_untrusted()
-        if size is None:
-            return None
-        if size == 0:
-            del self._buffer[: _PREFIX.size]
-            return Ping()
-        return self._header_untrusted(size)
-
-    def _message_size_untrusted(self) -> int | None:
-        """The frame's size after the prefix, 0 for a ping, None where six bytes are not there yet."""
         buffer = self._buffer
-        if not MARKER.startswith(buffer[:2]) and len(buffer) >= _PREFIX.size:
-            raise _not_elasticsearch(bytes(buffer[: _PREFIX.size]))
         if len(buffer) < _PREFIX.size:
             return None
-        size: int = _PREFIX.unpack_from(buffer)[1]
+        marker, size = _PREFIX.unpack_from(buffer)
+        if marker != MARKER:
+            raise _not_elasticsearch(bytes(buffer[: _PREFIX.size]))
         if size == -1:
-            return 0
+            del buffer[: _PREFIX.size]
+            return Ping()
         if size < _AFTER_LENGTH:
             raise WireError(f"invalid data length: {size}")
         if size > self._limits.frame:
             raise WireError(f"illegal transport message of size [{size}b] which exceeds [{self._limits.frame}b]")
-        return size
+        return self._header_untrusted(size) if len(buffer) >= _FIXED.size else None
 
     def _header_untrusted(self, size: int) -> Header | None:
         buffer = self._buffer
-        if len(buffer) < _FIXED.size:
-            return None
         _, _, request_id, status, version_id, variable = _FIXED.unpack_from(buffer)
         if status > _ALL_BITS:
             raise WireError(f"unknown status bits [0x{status:02x}]")
@@ -362,29 +351,43 @@ def encode_head(
 ) -> bytes:
     """All of a frame but its payload, which is of ``payload_size`` bytes."""
     if status & Status.RESPONSE and not request_headers and not response_headers:
-        size = _AFTER_LENGTH + len(_NO_HEADERS) + payload_size
-        return _FIXED.pack(MARKER, size, request_id, status, version.id, len(_NO_HEADERS)) + _NO_HEADERS
-    variable = Writer(version)
-    variable.vint(len(request_headers or ()))
-    for name, value in (request_headers or {}).items():
-        variable.raw(_string(name))
-        variable.raw(_string(value) if len(value) <= MAX_REMEMBERED else _string.__wrapped__(value))
-    variable.map(variable.string, lambda values: variable.list(variable.string, values), response_headers or {})
-    if not status & Status.RESPONSE:
-        if not version.supports(NO_FEATURES):
-            variable.list(variable.string, [])
-        variable.string(action)
-    head = variable.getvalue()
-    size = _AFTER_LENGTH + len(head) + payload_size
-    return _FIXED.pack(MARKER, size, request_id, status, version.id, len(head)) + head
+        variable = _NO_HEADERS
+    else:
+        parts = [_size(len(request_headers or ()))]
+        for name, value in (request_headers or {}).items():
+            parts += _string(name), _string(value)
+        parts.append(_size(len(response_headers or ())))
+        for name, values in (response_headers or {}).items():
+            parts += _string(name), _size(len(values)), *map(_string, values)
+        if not status & Status.RESPONSE:
+            if not version.supports(NO_FEATURES):
+                parts.append(_size(0))
+            parts.append(_string(action))
+        variable = b"".join(parts)
+    size = _AFTER_LENGTH + len(variable) + payload_size
+    return _FIXED.pack(MARKER, size, request_id, status, version.id, len(variable)) + variable
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
+def _size(count: int) -> bytes:
+    writer = Writer(V_8_19)
+    writer.vint(count)
+    return writer.getvalue()
+
+
 def _string(text: str) -> bytes:
-    """As it stands in a header. Names and most values come with each request."""
+    return _remembered(text) if len(text) <= MAX_REMEMBERED else _encoded(text)
+
+
+def _encoded(text: str) -> bytes:
+    """As it stands in a header, of whatever version."""
     writer = Writer(V_8_19)
     writer.string(text)
     return writer.getvalue()
+
+
+_remembered = lru_cache(maxsize=1024)(_encoded)
+"""Names and most values come with each request."""
 
 
 def _not_elasticsearch(start: bytes) -> WireError:

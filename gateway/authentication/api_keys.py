@@ -238,6 +238,14 @@ class ApiKeyStore:
             raise RefusedCredential("api key is expired")
         return key
 
+    def still_holds(self, key: ApiKey, generation: int) -> bool:
+        """Whether a key that was verified under that ``generation`` would be verified again. False where that cannot be told."""
+        try:
+            unchanged = self.generation == generation
+        except (sqlite3.Error, OSError, ValueError):
+            return False
+        return unchanged and not (key.expiration is not None and key.is_expired(self._clock()))
+
     def _cached(self, key_id: str) -> Record | None:
         self._poll()
         entry = self._cache.get(key_id)

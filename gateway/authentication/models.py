@@ -9,6 +9,7 @@ credential. Facts from ``CrossClusterAccessServerTransportFilter`` and ``CrossCl
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -59,6 +60,9 @@ MAX_CREDENTIALS = 1024
 """Headers whose text is remembered taken apart: a local cluster has one for each connection that it has configured."""
 
 
+_NOT_PROVEN: tuple[int, ApiKey | None] = (-1, None)
+
+
 class SecurityModel(Protocol):
     def check_header(self, header: Header) -> None:
         """What can be checked before the payload is there. Raises ElasticsearchException; the connection is then closed."""
@@ -79,10 +83,14 @@ class ApiKeyModel:
 
     keys: ApiKeyStore
     signatures: SignatureVerifier = field(default_factory=SignatureVerifier)
+    _proven: dict[str, tuple[int, ApiKey]] = field(default_factory=dict)
+    """Keys by the text of the credentials that proved them, and the store's generation at that time."""
 
     def check_header(self, header: Header) -> None:
         """Looks at the name in a signature's certificate, and leaves it to ``check_request`` to see whether that is a lie."""
         headers = header.request_headers
+        if self._known(headers) is not None:
+            return
         identity = None
         try:
             if CREDENTIALS_HEADER in headers and SIGNATURE_HEADER in headers:
@@ -121,6 +129,8 @@ class ApiKeyModel:
     def _verified(self, header: Header) -> ApiKey:
         """The key, in the words of the second check where it or a signature is not good."""
         headers = header.request_headers
+        if (known := self._known(headers)) is not None:
+            return known
         try:
             credentials = _credentials(header)
         except ElasticsearchException as cause:
@@ -129,12 +139,26 @@ class ApiKeyModel:
             identity = None
             if (signature := headers.get(SIGNATURE_HEADER)) is not None:
                 identity = self.signatures.verify(signature, headers[SUBJECT_INFO_HEADER], headers[CREDENTIALS_HEADER])
-            return self.keys.verify(credentials.id, credentials.secret, certificate_dn=identity)
+            generation = self.keys.generation
+            key = self.keys.verify(credentials.id, credentials.secret, certificate_dn=identity)
         except ElasticsearchException as refusal:
             _subject_info(header)  # Elasticsearch has read it by then, and tells of it first
             if isinstance(refusal, RefusedCredential):
                 raise _second_refusal(refusal, credentials.id, header.action) from None
             raise
+        if signature is None:
+            if len(self._proven) >= MAX_CREDENTIALS:
+                self._proven.clear()
+            self._proven[headers[CREDENTIALS_HEADER]] = generation, key
+        return key
+
+    def _known(self, headers: Mapping[str, str]) -> ApiKey | None:
+        """The key, where the same credentials have proved it, no key has changed since, and its time is not over. A signature is looked at
+        each time."""
+        generation, key = self._proven.get(headers.get(CREDENTIALS_HEADER, ""), _NOT_PROVEN)
+        if key is None or SIGNATURE_HEADER in headers or not self.keys.still_holds(key, generation):
+            return None
+        return key
 
 
 @dataclass(frozen=True, slots=True)

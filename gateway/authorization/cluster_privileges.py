@@ -36,6 +36,7 @@ class ClusterPrivilege:
         )
 
 
+@lru_cache(512)
 def is_cluster_action(action: str) -> bool:
     """Whether cluster privileges decide over this action."""
     return any(compile_pattern(pattern)(action) for pattern in _CLUSTER_ACTIONS)
