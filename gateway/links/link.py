@@ -176,6 +176,7 @@ class Link:
                         if pending is not None and pending.answer is not None:
                             if pending.answer.full:
                                 flush()
+                                self._listening_since = None
                                 await pending.answer.wait_for_room()
                             self._put(pending, pending.answer, event)
                     elif isinstance(event, ResponseStarted):
@@ -199,10 +200,10 @@ class Link:
         pending.told()
 
     async def _receive(self) -> bytes | bytearray:
-        self._listening_since = trio.current_time()
+        if self._listening_since is None:
+            self._listening_since = trio.current_time()
         data = await self._stream.receive_some(RECEIVE_BYTES)
-        self._listening_since = None
-        self.heard = trio.current_time()
+        self.heard = self._listening_since = trio.current_time()
         return data
 
     async def close(self, reason: str | None = None) -> None:
