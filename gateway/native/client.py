@@ -3,7 +3,7 @@
     async with connect("gateway.example.com", 9443, context, Hello([1], credentials=key, user=user)) as client:
         answer = await client.call("search", ["logs-*"], {"query": {"match_all": {}}})
         async with client.stream("search", ["logs-*"], {"size": 10000}) as stream:
-            async for hit in stream.hits(): ...
+            async for hit in stream: ...
 
 Errors that the other end tells are raised as ElasticsearchException, and so is the end of the connection.
 """
@@ -11,11 +11,12 @@ Errors that the other end tells are raised as ElasticsearchException, and so is 
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import trio
 
@@ -225,7 +226,7 @@ class NativeClient:
 
 
 class Stream:
-    """An answer in parts: ``head`` is the answer without its hits."""
+    """An answer in parts, to be iterated over for its hits: ``head`` is the answer without them."""
 
     def __init__(
         self,
@@ -241,23 +242,33 @@ class Stream:
         self._id = request_id
         self._receive = receive
         self._last = response.last
+        self._taken = 0
+        self._hits: deque[Any] = deque()
 
-    async def parts(self) -> AsyncIterator[list[Any]]:
-        """Hits as they come together. The next part's credit is given when this one is done with."""
-        while not self._last:
-            message, data = await self._receive.receive()
-            if not isinstance(message, Part):
-                raise _failure(data)
-            self._last = message.last
-            yield _read(data)
-            if not self._last:
-                await self._client.add_credit(self._id, len(data))
+    async def next_part(self) -> list[Any] | None:
+        """Hits that came together; None after the last. Asking for the next ones says that these are done with."""
+        if self._last:
+            return None
+        if self._taken:
+            await self._client.add_credit(self._id, self._taken)
+        message, data = await self._receive.receive()
+        if not isinstance(message, Part):
+            raise _failure(data)
+        self._last, self._taken = message.last, len(data)
+        hits: list[Any] = _read(data)
+        return hits
 
-    async def hits(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
         """Each hit."""
-        async for part in self.parts():
-            for hit in part:
-                yield hit
+        while not self._hits:
+            part = await self.next_part()
+            if part is None:
+                raise StopAsyncIteration
+            self._hits.extend(part)
+        return self._hits.popleft()
 
 
 @asynccontextmanager

@@ -109,9 +109,16 @@ def _simple(action: str, answer: type[Message]) -> Method:
 
     def plan(asked: Asked) -> Plan:
         call = Call(action, form.request(_rest_call(asked)), answer)
-        return Plan([call], lambda answers: (200, form.show(answers[0], asked.params)))
+        return Plan([call], lambda answers: (_status(answers[0]), form.show(answers[0], asked.params)))
 
     return Method(action, plan)
+
+
+def _status(answer: Answer) -> int:
+    """404 where nothing was there to be freed, or found."""
+    if isinstance(answer, FreedResponse):
+        return 200 if answer.freed else 404
+    return 404 if isinstance(answer, GetResponse) and not answer.exists else 200
 
 
 def _search(asked: Asked) -> Plan:
@@ -204,7 +211,7 @@ def _get(asked: Asked) -> Plan:
     if number is not None and not isinstance(number, str):
         raise _illegal("parameter [id] is not a text")
     call = Call(GET, form.request(_rest_call(replace(asked, params=params), id=number)), GetResponse)
-    return Plan([call], lambda answers: (200 if cast("GetResponse", answers[0]).exists else 404, form.show(answers[0], params)))
+    return Plan([call], lambda answers: (_status(answers[0]), form.show(answers[0], params)))
 
 
 def _info(asked: Asked) -> Plan:

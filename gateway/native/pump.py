@@ -21,7 +21,7 @@ from gateway.limits import FRAME_SECONDS, InFlightBytes
 from gateway.native.asking import Asking
 from gateway.native.exchange import Exchange, Rooms, transport_request
 from gateway.native.methods import METHODS, Asked, Method
-from gateway.native.streaming import Parts
+from gateway.native.streaming import Credit, in_parts
 from gateway.node import RELEASE
 from gateway.outlet import Outlet
 from gateway.peer import Peer
@@ -32,7 +32,6 @@ from protocol.native.connection import NativeConnection, Received, Side, Started
 from protocol.native.frames import encode_frame
 from protocol.native.messages import (
     Cancel,
-    Credit,
     Error,
     Goaway,
     Hello,
@@ -44,6 +43,7 @@ from protocol.native.messages import (
     Response,
     Welcome,
 )
+from protocol.native.messages import Credit as MoreCredit
 from protocol.native.values import ALPN, VERSION, Limits, pack, unpack_untrusted
 
 log = structlog.get_logger("gateway.native")
@@ -57,12 +57,12 @@ class _Running:
     """A request that has no answer yet, or not all of it."""
 
     exchange: Exchange
-    parts: Parts | None
+    credit: Credit | None
 
     def cancel(self, reason: str) -> None:
         self.exchange.cancel(reason)
-        if self.parts is not None:
-            self.parts.cancel(reason)
+        if self.credit is not None:
+            self.credit.cancel(reason)
 
 
 @dataclass(slots=True)
@@ -189,9 +189,9 @@ class NativePump:
             case Cancel(number, reason):
                 if (running := self._running.get(number)) is not None:
                     running.cancel(reason or "by the client")
-            case Credit(number, size):
-                if (running := self._running.get(number)) is not None and running.parts is not None:
-                    running.parts.add_credit(size)
+            case MoreCredit(number, size):
+                if (running := self._running.get(number)) is not None and running.credit is not None:
+                    running.credit.add(size)
         return True
 
     async def _greet(self, hello: Hello) -> bool:
@@ -228,8 +228,8 @@ class NativePump:
                 request, refusal or ElasticsearchException("illegal_argument_exception", f"unknown method [{request.method}]")
             )
             return
-        parts = None if request.stream is None else Parts(request.stream)
-        running = _Running(Exchange(self._rooms, request.id, begun.headers, request.deadline_ms), parts)
+        credit = None if request.stream is None else Credit(request.stream)
+        running = _Running(Exchange(self._rooms, request.id, begun.headers, request.deadline_ms), credit)
         self._running[request.id] = running
         nursery.start_soon(self._answer, request, method, running, body)
 
@@ -260,14 +260,15 @@ class NativePump:
         plan = method.plan(Asked(request.indices or (), request.params, asked, self.peer.interface))
         exchange = running.exchange
         answers = await exchange.run(plan.steps)
-        if running.parts is None or plan.show_in_parts is None:
+        if running.credit is None or plan.show_in_parts is None:
             status, shown = plan.show(answers)
             await self._send(Response(request.id, status, headers=exchange.answer_headers), pack(shown))
             return
         with self.in_flight.hold(exchange.answer_bytes, request.method):
             head, hits = plan.show_in_parts(answers)
             await self._send(Response(request.id, last=False, headers=exchange.answer_headers), pack(head))
-            async for part, last in running.parts.of(hits):
+            for part, last in in_parts(hits, running.credit.part_bytes):
+                await running.credit.take(len(part))
                 await self._send(Part(request.id, last), part)
 
     async def _refuse(self, request: Request, error: ElasticsearchException) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import trio
@@ -15,39 +15,28 @@ PART_BYTES: Final = 64 * 1024
 """A part ends with the hit that makes it as large as this."""
 
 
-class Parts:
-    """The credit of one stream: bytes of parts that the client will take."""
+class Credit:
+    """Of one stream: the bytes of parts that the client will take. ``part_bytes`` is how large its parts become."""
 
     def __init__(self, credit: int) -> None:
-        self._credit = credit
-        self._size = min(credit, PART_BYTES)
+        self.part_bytes = min(credit, PART_BYTES)
+        self._left = credit
         self._changed = trio.Event()
         self._cancelled: str | None = None
 
-    def add_credit(self, size: int) -> None:
-        self._credit += size
+    def add(self, size: int) -> None:
+        self._left += size
         self._changed.set()
 
     def cancel(self, reason: str) -> None:
         self._cancelled = reason
         self._changed.set()
 
-    async def of(self, hits: Iterable[dict[str, Any]]) -> AsyncIterator[tuple[bytes, bool]]:
-        """The bodies of parts, and whether each is the last. Raises task_cancelled_exception, and timeout_exception where no credit comes
-        for SEND_SECONDS."""
-        packed: list[bytes] = []
-        size = 0
-        for hit in hits:
-            if size >= self._size:
-                yield await self._taken(packed), False
-                packed, size = [], 0
-            packed.append(pack(hit))
-            size += len(packed[-1])
-        yield await self._taken(packed), True
-
-    async def _taken(self, packed: list[bytes]) -> bytes:
+    async def take(self, size: int) -> None:
+        """Waits until there is some, and takes the size off. Raises task_cancelled_exception, and timeout_exception where none comes for
+        SEND_SECONDS."""
         await trio.lowlevel.checkpoint()
-        while self._credit <= 0 and self._cancelled is None:
+        while self._left <= 0 and self._cancelled is None:
             self._changed = trio.Event()
             with trio.move_on_after(SEND_SECONDS) as scope:
                 await self._changed.wait()
@@ -55,6 +44,17 @@ class Parts:
                 raise ElasticsearchException("timeout_exception", f"no credit for [{SEND_SECONDS:.0f}s]")
         if self._cancelled is not None:
             raise ElasticsearchException("task_cancelled_exception", f"task cancelled [{self._cancelled}]")
-        body = pack_array(packed)
-        self._credit -= len(body)
-        return body
+        self._left -= size
+
+
+def in_parts(hits: Iterable[dict[str, Any]], part_bytes: int) -> Iterator[tuple[bytes, bool]]:
+    """The bodies of parts, and whether each is the last; at least one."""
+    packed: list[bytes] = []
+    size = 0
+    for hit in hits:
+        if size >= part_bytes:
+            yield pack_array(packed), False
+            packed, size = [], 0
+        packed.append(pack(hit))
+        size += len(packed[-1])
+    yield pack_array(packed), True

@@ -1,0 +1,3 @@
+module example.org/rcgw
+
+go 1.22
