@@ -101,4 +101,4 @@ async def ask_one(remotes: Remotes, caller: Caller, action: str, alias: str, req
     try:
         return await remote.ask(caller, action, request, response)
     except ElasticsearchException as error:
-        raise remote_failure(alias, error) from None
+        raise remote_failure(alias, error) from error

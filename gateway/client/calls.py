@@ -58,6 +58,8 @@ class Calls:
                 raise place.parsing(f"request does not support [{name}]")
         response = await self.execute(user, SEARCH, FORMS[SEARCH].request(call))
         assert isinstance(response, SearchResponse)  # noqa: S101 - what a search answers
+        if "terminate_after" not in params:
+            response.terminated_early = None  # then a node does not show it
         return render_count(response)
 
     async def msearch(self, user: str, searches: Sequence[tuple[Mapping[str, Any], Body]], **params: Parameter) -> Json:

@@ -54,14 +54,19 @@ async def open_local_cluster(settings: LocalSettings, *, request_timeout: float 
         settings.users, settings.path.roles if settings.path.roles.exists() else None, settings.node.name
     )
     local = LocalCluster(settings, security, request_timeout)
+    failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         for remote in local.remotes.values():
             nursery.start_soon(remote.run)
         await local.connect()
         try:
             yield local
+        except Exception as error:  # noqa: BLE001 - raised below
+            failure = error  # to be raised as it is, not in a group of the nursery's
         finally:
             nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 class LocalCluster(Calls):
@@ -126,8 +131,8 @@ async def _search(remotes: Remotes, caller: Caller, request: SearchRequest) -> S
         return await paging.search_point_in_time(remotes, caller, request)
     groups = group(request.indices, remotes)
     response = await searching.search(remotes, caller, request, groups)
-    if response.scroll_id is not None:
-        response.scroll_id = paging.with_alias(next(iter(groups)), response.scroll_id)
+    if request.scroll is not None:
+        paging.shown_page(next(iter(groups)), response)
     return response
 
 

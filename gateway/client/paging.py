@@ -9,6 +9,7 @@ from functools import partial
 
 from gateway.client.asking import ask_one, remote_failure, together
 from gateway.client.expressions import group
+from gateway.client.qualifying import qualify
 from gateway.client.remote import Caller, Remotes
 from protocol.errors import ElasticsearchException
 from protocol.messages.contexts import (
@@ -67,17 +68,18 @@ async def search_point_in_time(remotes: Remotes, caller: Caller, request: Search
     return response
 
 
-def with_alias(alias: str, scroll_id: str) -> str:
-    """A scroll's id as it is shown."""
-    return f"{alias}:{scroll_id}"
+def shown_page(alias: str, response: SearchResponse) -> None:
+    """Makes a page of a scroll what is shown here."""
+    qualify(response, alias)
+    if response.scroll_id is not None:
+        response.scroll_id = f"{alias}:{response.scroll_id}"
 
 
 async def scroll(remotes: Remotes, caller: Caller, request: ScrollRequest) -> SearchResponse:
     """The next page."""
     alias, own = _scroll_of(request.scroll_id, remotes)
     response = await ask_one(remotes, caller, SCROLL, alias, replace(request, scroll_id=own), SearchResponse)
-    if response.scroll_id is not None:
-        response.scroll_id = with_alias(alias, response.scroll_id)
+    shown_page(alias, response)
     return response
 
 
@@ -93,7 +95,7 @@ async def clear_scroll(remotes: Remotes, caller: Caller, request: ClearScrollReq
         try:
             part = await remotes[alias].ask(caller, CLEAR_SCROLL, replace(request, scroll_ids=ids), FreedResponse)
         except ElasticsearchException as error:
-            raise remote_failure(alias, error) from None
+            raise remote_failure(alias, error) from error
         merged.succeeded &= part.succeeded
         merged.freed += part.freed
 

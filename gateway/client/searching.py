@@ -31,6 +31,9 @@ async def search(remotes: Remotes, caller: Caller, request: SearchRequest, group
 
 def part_of(request: SearchRequest, alias: str, indices: list[str], *, final: bool) -> SearchRequest:
     """What one cluster is asked. ``final``: it reduces to the last, since nobody else has a part in it."""
+    if request.scroll is not None:
+        # A scroll that knows the alias looks for its shards in a remote cluster of that name.
+        return replace(request, indices=list(indices))
     return replace(
         request,
         indices=list(indices),
@@ -85,7 +88,7 @@ class _Search:
             detail.failures.append(ShardSearchFailure(reason=stack_trace(unwrap(error)), status=status_of(error), cause=error))
             if remote.skip_unavailable and unwrap(error).type != CANCELLED:
                 return None
-            raise remote_failure(alias, error) from None
+            raise remote_failure(alias, error) from error
         _note(detail, response, skip_unavailable=remote.skip_unavailable)
         return response
 

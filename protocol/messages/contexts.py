@@ -5,10 +5,14 @@ A local node opens them shard by shard; these are the actions by which a cluster
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from protocol.messages.common import Request, TimeValueField
 from protocol.messages.options import IndicesOptions
 from protocol.messages.queries import AnyQuery
-from protocol.schema import Boolean, Bytes, Message, String, VInt, wire
+from protocol.messages.search_response import Clusters
+from protocol.schema import Boolean, Bytes, Codec, Message, String, VInt, wire
+from protocol.wire import Reader, Writer
 
 OPEN_POINT_IN_TIME = "indices:data/read/open_point_in_time"
 CLOSE_POINT_IN_TIME = "indices:data/read/close_point_in_time"
@@ -31,6 +35,15 @@ class OpenPointInTimeRequest(Request):
     allow_partial_search_results: Boolean = False
 
 
+def _read_clusters(reader: Reader) -> Clusters | None:
+    return Clusters.read(reader) if reader.remaining else None
+
+
+def _write_clusters(writer: Writer, clusters: Clusters | None) -> None:
+    if clusters is not None:
+        clusters.write(writer)
+
+
 class OpenPointInTimeResponse(Message):
     """``id`` is opaque; REST shows it in URL-safe base64."""
 
@@ -39,6 +52,8 @@ class OpenPointInTimeResponse(Message):
     successful_shards: VInt = 0
     failed_shards: VInt = 0
     skipped_shards: VInt = 0
+    clusters: Annotated[Clusters | None, Codec(_read_clusters, _write_clusters)] = None
+    """9.5 sends it, whatever the transport version; 8.19 does not."""
 
 
 class ClosePointInTimeRequest(Request):
