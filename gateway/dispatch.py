@@ -306,8 +306,10 @@ class Dispatcher:
             about_user = user_asked_about(action, request.payload, version)
             progress.grant = authorize_cluster(role, action, about_user=about_user)
             return progress.grant
-        elif self.settings.backend.relay.require_decoded:
-            raise _not_decoded(action)
+        else:
+            progress.decoded = False
+            if self.settings.backend.relay.require_decoded:
+                raise _not_decoded(action)
         progress.stage = Stage.AUTHORIZATION
 
         def options() -> IndicesOptions | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import cache, lru_cache
@@ -38,6 +38,8 @@ log = structlog.get_logger("gateway.audit")
 MAX_TEXT = 4096
 """Characters of one text in an event. Names of indices and of users come from outside."""
 DATASET = "rcgateway.audit"
+NOT_DECODED = "not decoded"
+"""In the place of the names of indices that a request has where nobody here has read them."""
 
 _CLASSES: Mapping[str, tuple[list[str], list[str]]] = MappingProxyType(
     {
@@ -71,13 +73,14 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a request has come, filled in on the way. ``asked`` are the index expressions in it; one that was cancelled has neither an
-    answer nor an error."""
+    """How far a request has come, filled in on the way. ``asked`` are the index expressions in it, not known where it was not
+    ``decoded``; one that was cancelled has neither an answer nor an error."""
 
     stage: Stage = Stage.RECEIVED
     subject: Subject | None = None
     role: Role | None = None
     asked: tuple[str, ...] = ()
+    decoded: bool = True
     grant: Grant | None = None
     answered: bool = False
     bytes_out: int = 0
@@ -85,13 +88,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """For whom a request was made, believed or not, and the fields of an event that say so."""
+    """For whom a request was made, believed or not, the fields of an event that say so, and which events there are of a request of theirs
+    that was allowed and answered."""
 
     authentication: Authentication | None
     user: str | None
     realm: str | None
     roles: Sequence[str]
     fields: Event
+    answered: tuple[str, ...] = ()
 
 
 class Audit:
@@ -180,16 +185,14 @@ class Audit:
         error: ElasticsearchException | None,
         facts: Mapping[str, Any],
     ) -> None:
-        subject = progress.subject
-        name = _name(header, peer, progress, error)
-        system = name == "access_granted" and subject is not None and subject.authentication.user.internal
-        names = [each for each in _before(progress, name) if events.includes(each)]
-        if events.includes("system_access_granted" if system else name):
-            names.append(name)
+        about = self._about(header, peer, progress)
+        if error is None and progress.answered and progress.role is not None:
+            name, names = "access_granted", about.answered
+        else:
+            name = _name(header, peer, progress, error)
+            names = _included(events, name, progress)
         if not names:
             return
-        by_key = peer.interface == REMOTE_CLUSTER
-        about = self._about(header, progress, by_key=by_key)
         indices = progress.asked if progress.grant is None else progress.grant.names or ()
         if events.ignores(about.user, about.realm, about.roles, indices, header.action):
             return
@@ -224,14 +227,17 @@ class Audit:
             event["tls.client.subject"] = peer.certificate_subject
         return event
 
-    def _about(self, header: Header, progress: Progress, *, by_key: bool) -> _About:
+    def _about(self, header: Header, peer: Peer, progress: Progress) -> _About:
         """For whom a request was made; once for each role, which its requests have in common."""
         role = progress.role
-        if role is None:
+        by_key = peer.interface == REMOTE_CLUSTER
+        if role is None or self._events is None:
             return _about(header, progress.subject, by_key=by_key)
         known = self._known.get(role)
         if known is None:
-            known = self._known[role] = _about(header, role.subject, by_key=by_key)
+            made = _about(header, role.subject, by_key=by_key)
+            done = Progress(Stage.AUTHORIZATION, role.subject, role, answered=True)
+            known = self._known[role] = replace(made, answered=_included(self._events, "access_granted", done))
         return known
 
     def _common(self, header: Header, about: _About, progress: Progress) -> Event:
@@ -242,29 +248,37 @@ class Audit:
             **about.fields,
         }
         self._put_indices(event, progress)
-        for field, text in (
-            ("rcgateway.request.audit_id", headers.get("_xpack_audit_request_id")),
-            ("rcgateway.opaque_id", headers.get("X-Opaque-Id")),
-            ("trace.id", headers.get("trace.id") or _trace(headers.get("traceparent"))),
-        ):
-            if text:
-                event[field] = _short(text)
+        if text := headers.get("_xpack_audit_request_id"):
+            event["rcgateway.request.audit_id"] = _short(text)
+        if text := headers.get("X-Opaque-Id"):
+            event["rcgateway.opaque_id"] = _short(text)
+        trace = headers.get("trace.id")
+        if not trace and (parent := headers.get("traceparent")) is not None:
+            trace = _trace(parent)
+        if trace:
+            event["trace.id"] = _short(trace)
         return event
 
     def _put_indices(self, event: Event, progress: Progress) -> None:
         grant = progress.grant
-        lists: list[tuple[str, Sequence[str]]] = [("rcgateway.indices_requested", progress.asked)]
-        if grant is not None:
-            lists.append(("rcgateway.indices", grant.names or ()))
-            if grant.access:
-                rules = grant.access.items()
-                lists.append(("rcgateway.document_rules", [index for index, access in rules if access.queries]))
-                lists.append(("rcgateway.field_rules", [index for index, access in rules if access.fields is not None]))
-        for field, names in lists:
-            if names:
-                event[field] = [_short(name) for name in names[: self._max_indices]]
-                if len(names) > self._max_indices:
-                    event[f"{field}_count"] = len(names)
+        if not progress.decoded:
+            event["rcgateway.indices"] = NOT_DECODED
+        if progress.asked:
+            self._put_names(event, "rcgateway.indices_requested", progress.asked)
+        if grant is None:
+            return
+        if grant.names:
+            self._put_names(event, "rcgateway.indices", grant.names)
+        if grant.access:
+            rules = grant.access.items()
+            self._put_names(event, "rcgateway.document_rules", [index for index, access in rules if access.queries])
+            self._put_names(event, "rcgateway.field_rules", [index for index, access in rules if access.fields is not None])
+
+    def _put_names(self, event: Event, field: str, names: Sequence[str]) -> None:
+        if names:
+            event[field] = [_short(name) for name in names[: self._max_indices]]
+            if len(names) > self._max_indices:
+                event[f"{field}_count"] = len(names)
 
 
 def _about(header: Header, subject: Subject | None, *, by_key: bool) -> _About:
@@ -336,6 +350,16 @@ def _name(header: Header, peer: Peer, progress: Progress, error: ElasticsearchEx
             return "request_refused"
 
 
+def _included(events: EventFilter, name: str, progress: Progress) -> tuple[str, ...]:
+    """The events of a request, its own last."""
+    subject = progress.subject
+    system = name == "access_granted" and subject is not None and subject.authentication.user.internal
+    names = [each for each in _before(progress, name) if events.includes(each)]
+    if events.includes("system_access_granted" if system else name):
+        names.append(name)
+    return tuple(names)
+
+
 def _before(progress: Progress, name: str) -> list[str]:
     """What else there is to tell of a request, besides its own event."""
     extras: list[str] = []
@@ -378,9 +402,9 @@ def _put_error(event: Event, error: ElasticsearchException, *, told: bool) -> No
         event["rcgateway.error.credentials"] = [_short(text) for text in unsuccessful]
 
 
-def _trace(traceparent: str | None) -> str | None:
+def _trace(traceparent: str) -> str | None:
     """The trace id within ``traceparent`` (W3C Trace Context)."""
-    parts = (traceparent or "").split("-")
+    parts = traceparent.split("-")
     return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else None
 
 

@@ -34,7 +34,9 @@ class EventFilter:
         self, user: str | None, realm: str | None, roles: Sequence[str], indices: Sequence[str], action: str | None
     ) -> bool:
         """Whether a policy keeps an event out. What an event does not have counts as the empty text."""
-        return any(policy.matches(user or "", realm or "", roles, indices, action or "") for policy in self._policies)
+        return bool(self._policies) and any(
+            policy.matches(user or "", realm or "", roles, indices, action or "") for policy in self._policies
+        )
 
 
 class _Policy:
