@@ -1,7 +1,8 @@
 """Errors that the upstream answers with: what the audit is told of them, and a denial in the words for the gateway's own client.
 
 The upstream says for whom it denies something as it knows it: by the gateway's key or certificate, and by the one role that the gateway has
-sent. The client's cluster and user would learn of a key that is not theirs, and not of what they are denied by.
+sent. The client's cluster and user would learn of a key that is not theirs, and not of what they are denied by. And where it refuses
+that key they would take theirs for the one that is meant.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ MAX_ERROR: Final = STREAMED_BYTES
 """Bytes up to which an error is read, compressed or not: it is held whole meanwhile. A longer one goes to the client as it is."""
 UNREAD: Final = ElasticsearchException("exception", "an error of the upstream that is not understood here")
 """For the audit."""
+
+OWN_CREDENTIALS_REFUSED: Final = "the upstream cluster refuses the gateway's own credentials"
 
 _DENIAL = re.compile(r"action \[([^\]]*)\] (?:towards remote cluster )?is unauthorized for ")
 _REST: Final = (" on indices [", " on restricted indices [", ", this action is granted by the ")
@@ -63,6 +66,10 @@ def understood(payload: bytes, status: Status, version: TransportVersion) -> Ela
 def denial(error: ElasticsearchException, role: Role) -> ElasticsearchException | None:
     """The denial that the upstream's error is, told to the client for whom the role was built; ``None`` where it is none."""
     reason = error.reason or ""
+    if error.type == "security_exception" and error.status == 401:
+        # The client has shown who it is, to the gateway. What the upstream does not take is the gateway's own key or certificate.
+        log.warning("the upstream refuses the gateway's own credentials", reason=reason)
+        return ElasticsearchException("security_exception", OWN_CREDENTIALS_REFUSED, status=401)
     found = _DENIAL.match(reason)
     if error.type != "security_exception" or error.status != 403 or found is None:
         return None

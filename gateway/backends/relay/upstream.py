@@ -12,6 +12,7 @@ import structlog
 import trio
 
 from gateway.backends.relay.headers import UpstreamHeaders
+from gateway.groups import first
 from gateway.links.asking import expect_cluster, shake_hands
 from gateway.links.link import Address, Link
 from gateway.links.sniffing import nodes_of
@@ -233,5 +234,7 @@ def _reason(error: Exception) -> str:
         return "it took too long"
     if isinstance(error, ElasticsearchException) and error.status == 401:
         return f"the upstream refuses the gateway's own credentials: {error}"
-    # What is wrong with a certificate is in the cause.
-    return ": ".join(text for each in (error, error.__cause__) if (text := str(each or ""))) or type(error).__name__
+    # What is wrong with a certificate, or why nobody listens, is in the cause.
+    cause = error.__cause__
+    causes = [error, first(cause) if isinstance(cause, BaseExceptionGroup) else cause]
+    return ": ".join(text for each in causes if (text := str(each or ""))) or type(error).__name__

@@ -73,13 +73,21 @@ def test_the_cause_of_a_denial_stays() -> None:
     "error",
     [
         refused("Suggest isn't supported if document level security is enabled"),
-        ElasticsearchException("security_exception", TO_KEY, status=401),
         ElasticsearchException("index_not_found_exception", "no such index [x]"),
         refused(""),
     ],
 )
 def test_other_errors_are_none(error: ElasticsearchException) -> None:
     assert denial(error, KEYED) is None
+
+
+def test_the_gateways_own_key_is_not_taken_for_the_clients() -> None:
+    """In the words of a real 8.19.21 whose key was invalidated."""
+    upstream = "unable to authenticate user [-PVZDqIBIH10u4H9EXmq] for action [indices:data/read/search]"
+    told = denial(ElasticsearchException("security_exception", upstream, status=401), KEYED)
+    assert told is not None
+    assert (told.type, told.status) == ("security_exception", 401)
+    assert told.reason == "the upstream cluster refuses the gateway's own credentials"
 
 
 def payload(error: ElasticsearchException) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from certs.issue import load_identity, make_ca, make_client, make_server
+from gateway.backends.relay.failures import OWN_CREDENTIALS_REFUSED
 from protocol.errors import ElasticsearchException
 from protocol.security import Authentication, RealmRef, SubjectInfo, User
 from protocol.versions import V_8_19
@@ -150,7 +151,7 @@ def test_another_key_in_the_file_is_used_for_the_requests_after(one: tuple[Site,
         for each in (client, another):
             refused = made.ask(each, b"echo refused")
             assert isinstance(refused, ElasticsearchException)
-            assert (refused.status, refused.reason) == (401, "the key has been invalidated")
+            assert (refused.status, refused.reason) == (401, OWN_CREDENTIALS_REFUSED)
         eventually(lambda: "the upstream refuses the gateway's own credentials" in made.gateway.log.read_text())
         file.write_text("nonsense")
         eventually(lambda: "is not an encoded API key" in made.gateway.log.read_text())
