@@ -91,6 +91,8 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
         if isinstance(value, int) and value < least:
             below = f"[{_SHOWN.get(name, name)}] must be greater than {'or equal to 0' if not least else '0'}"
             raise place.at(name).failed(kind, name, illegal(f"{below}. Found [{value}] in [{place.path[-2]}]"))
+    if parser is None:
+        _check_others(declared, kind, parameters, place)
     try:
         builder = declared.from_rest(parameters)
     except UnsupportedError as error:
@@ -100,6 +102,19 @@ def _parameters(kind: str, parameters: Json, place: Place) -> Json:
     canonical.convert_fields(builder, parameters, place, parser=parser)
     canonical.check(builder, place)
     return {kind: builder.to_rest()}
+
+
+def _check_others(declared: type[Builder], kind: str, parameters: Json, place: Place) -> None:
+    """What the parsers that are no ObjectParser say."""
+    members = {member.name: member for member in declared.members()}
+    if kind in PipelineAggregationBuilder._named:
+        for name, member in members.items():
+            if member.required and name not in parameters:
+                raise place.parsing(f"Missing required field [{name}] for aggregation [{place.path[-2]}]", "end")
+    if kind == "top_hits":
+        for name, value in parameters.items():
+            if name not in members:
+                raise place.at(name).parsing(f"Unknown key for a {token_of(value)} in [{name}].")
 
 
 def _filters(filters: Any, place: Place) -> Any:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from protocol.errors import ElasticsearchException
 from protocol.messages.aggregations.base import Bool, DocValueFormat, InternalAggregation, Raw
 from protocol.messages.aggregations.results import buckets, histograms, metrics, pipeline, ranges, single, terms, top_hits
+from protocol.rest import unusual_aggregations
 from protocol.rest.figures import single_value, stats_values
 from protocol.rest.hits import render_hits
 from protocol.rest.texts import java_double, number
+from protocol.rest.texts import shown as json_of
 from protocol.rest.value_formats import show
 from protocol.sketches import tdigest
 
@@ -33,9 +34,7 @@ def _one(aggregation: InternalAggregation, typed: bool) -> Json:
         if isinstance(aggregation, kind):
             body = {} if aggregation.metadata is None else {"meta": aggregation.metadata}
             return body | shown(aggregation, typed)
-    raise ElasticsearchException(
-        "illegal_argument_exception", f"results of aggregation [{aggregation.wire_name}] cannot be shown", status=400
-    )
+    raise unusual_aggregations.refused(aggregation)
 
 
 def _raw(format_: DocValueFormat) -> bool:
@@ -155,11 +154,14 @@ def _term_key(format_: DocValueFormat, term: Any) -> Json:
 def _significant(aggregation: terms.SignificantStringTerms | terms.SignificantLongTerms, typed: bool) -> Json:
     shown: list[Json] = []
     for bucket in aggregation.buckets:
+        if bucket.subset_df < aggregation.min_doc_count:
+            # What one shard sends that nobody has reduced may hold such.
+            continue
         key = _term_key(aggregation.format, bucket.term)
         if isinstance(aggregation.format, Bool):
             # Unlike other aggregations this one shows the text as a boolean.
             key["key_as_string"] = bool(bucket.term)
-        numbers = {"doc_count": bucket.subset_df, "score": bucket.score, "bg_count": bucket.superset_df}
+        numbers = {"doc_count": bucket.subset_df, "score": number(bucket.score), "bg_count": bucket.superset_df}
         shown.append(key | numbers | render(bucket.aggregations, typed_keys=typed))
     return {"doc_count": aggregation.subset_size, "bg_count": aggregation.superset_size, "buckets": shown}
 
@@ -236,12 +238,20 @@ def _composite(aggregation: buckets.InternalComposite, typed: bool) -> Json:
 
 def _key_part(format_: DocValueFormat, value: Any) -> Any:
     if value is None or (_raw(format_) and not isinstance(value, bytes)):
-        return value
+        return json_of(value)
     return bool(value) if isinstance(format_, Bool) else show(format_, value)
 
 
 def _top_hits(aggregation: top_hits.InternalTopHits, _: bool) -> Json:
     return {"hits": render_hits(aggregation.search_hits)}
+
+
+def _with_inner(shown: Callable[[Any, unusual_aggregations.Inner], Json]) -> Callable[[Any, bool], Json]:
+    return lambda aggregation, typed: shown(aggregation, lambda bucket: _inner(bucket, typed))
+
+
+def _derivative(aggregation: pipeline.InternalDerivative, typed: bool) -> Json:
+    return unusual_aggregations.derivative(aggregation, _value(aggregation, typed))
 
 
 _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {
@@ -256,9 +266,13 @@ _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {
     metrics.InternalMedianAbsoluteDeviation: _value,
     metrics.InternalTDigestPercentiles: _percentiles,
     metrics.InternalTDigestPercentileRanks: _percentiles,
+    metrics.InternalGeoBounds: lambda found, _: unusual_aggregations.geo_bounds(found),
+    metrics.InternalGeoCentroid: lambda found, _: unusual_aggregations.geo_centroid(found),
+    pipeline.InternalDerivative: _derivative,
     pipeline.InternalSimpleValue: _value,
     pipeline.InternalBucketMetricValue: _bucket_value,
     pipeline.InternalPercentilesBucket: _percentiles_bucket,
+    single.InternalRandomSampler: _with_inner(unusual_aggregations.random_sampler),
     single.InternalSingleBucket: _single,
     terms.MappedTerms: _terms,
     terms.UnmappedTerms: _unmapped_terms,
@@ -267,11 +281,17 @@ _RENDERERS: dict[type[InternalAggregation], Callable[[Any, bool], Json]] = {
     terms.StringRareTerms: _rare,
     terms.LongRareTerms: _rare,
     terms.UnmappedRareTerms: _no_buckets,
+    histograms.InternalAutoDateHistogram: _with_inner(unusual_aggregations.auto_date_histogram),
+    histograms.InternalVariableWidthHistogram: _with_inner(unusual_aggregations.variable_width_histogram),
     histograms.InternalHistogram: _histogram,
     histograms.InternalDateHistogram: _histogram,
     ranges.InternalRange: _ranges,
     ranges.InternalBinaryRange: _ip_ranges,
     buckets.InternalFilters: _filters,
+    buckets.InternalAdjacencyMatrix: _with_inner(unusual_aggregations.adjacency_matrix),
+    buckets.InternalIpPrefix: _with_inner(unusual_aggregations.ip_prefix),
+    buckets.InternalGeoGrid: _with_inner(unusual_aggregations.geo_grid),
+    buckets.InternalMultiTerms: _with_inner(unusual_aggregations.multi_terms),
     buckets.InternalComposite: _composite,
     top_hits.InternalTopHits: _top_hits,
 }

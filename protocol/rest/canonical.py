@@ -379,6 +379,7 @@ def highlight(value: Any, place: Place) -> Json:
             "post_tags": after,
             **{name: given for name, given in value.items() if name != "tags_schema"},
         }
+    value = _with_order(value)
     shown = message(Highlight, {name: given for name, given in value.items() if name != "fields"}, place)
     try:
         listed = _highlighted_fields(fields, inner)
@@ -392,6 +393,12 @@ def highlight(value: Any, place: Place) -> Json:
 _FIELDS = (
     "[fields] can be a single object with any number of fields or an array where each entry is an object with a single field"
 )
+
+
+def _with_order(options: Json) -> Json:
+    """Any order but ``score`` is none."""
+    order = options.get("order")
+    return options | {"order": "score" if order.lower() == "score" else "none"} if isinstance(order, str) else options
 
 
 def _highlighted_fields(fields: Any, place: Place) -> list[Json]:
@@ -410,7 +417,7 @@ def _highlighted_fields(fields: Any, place: Place) -> list[Json]:
 def _highlighted(name: str, options: Any, place: Place) -> Json:
     try:
         check_object(HighlightField, "highlight_field", options, place)
-        made = HighlightField(name=name, **HighlightField.arguments(options))
+        made = HighlightField(name=name, **HighlightField.arguments(_with_order(options)))
         convert_fields(made, options, place, parser="highlight_field")
     except ValueError as error:
         raise place.parsing(str(error)) from None

@@ -9,6 +9,7 @@ form.read(json)                  # the response that such JSON stands for
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from protocol.rest.search_request import search_call, search_request
 from protocol.rest.search_response import render_search
 from protocol.rest.search_results import parse_search_response
 from protocol.schema import Message
+from protocol.versions import V_8_19
 
 Json = dict[str, Any]
 
@@ -61,8 +63,11 @@ def _show_search(response: Any, params: Given) -> Json:
 def _guarded(read: Callable[[Mapping[str, Any]], Message]) -> Callable[[Mapping[str, Any]], Message]:
     def guarded(body: Mapping[str, Any]) -> Message:
         try:
-            return read(body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            response = read(body)
+            # Whatever has another type than its field is found by writing it.
+            response.encode(V_8_19)
+            return response
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
             raise illegal(f"malformed response: {type(error).__name__}: {error}") from None
 
     return guarded

@@ -45,7 +45,7 @@ _MISSING: dict[tuple[str, str], Fault] = {
 }
 _ORDER: dict[str, tuple[str, ...]] = {
     "boosting": ("positive", "negative", "negative_boost"),
-    "nested": ("query", "path"),
+    "nested": ("path", "query"),
 }
 """In which order missing parameters are told, where not as declared."""
 

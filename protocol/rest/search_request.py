@@ -177,7 +177,9 @@ def _suggest(source: Json, parameters: Parameters) -> None:
     text = parameters.text("suggest_text") or parameters.text("q")
     term = {"field": field, "size": parameters.integer("suggest_size", 5), "suggest_mode": parameters.text("suggest_mode")}
     mode = term["suggest_mode"]
-    if mode is not None and str(mode).lower() not in ("missing", "popular", "always"):
+    if mode is None:
+        raise ElasticsearchException("null_pointer_exception", "Input string is null")
+    if str(mode).lower() not in ("missing", "popular", "always"):
         kind = "org.elasticsearch.search.suggest.term.TermSuggestionBuilder.SuggestMode"
         raise illegal(f"No enum constant {kind}.{str(mode).upper()}")
     one = {"term": {name: value for name, value in term.items() if value is not None}} | ({} if text is None else {"text": text})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from math import inf, nan
@@ -38,6 +39,7 @@ from protocol.rest.canonical import unsupported
 from protocol.rest.errors import parse_error
 from protocol.rest.places import illegal
 from protocol.values import Integer, Long, Single
+from protocol.versions import V_8_19
 
 Json = Mapping[str, Any]
 
@@ -67,8 +69,11 @@ def parse_search_response(
     cannot be made of it without loss.
     """
     try:
-        return _response(body, source or {}, cluster_alias, node_id)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        response = _response(body, source or {}, cluster_alias, node_id)
+        # Whatever has another type than its field is found by writing it.
+        response.encode(V_8_19)
+        return response
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
         raise illegal(f"malformed search response: {type(error).__name__}: {error}") from None
 
 
@@ -81,7 +86,7 @@ def _response(body: Json, source: Json, alias: str | None, node: str | None) -> 
     shards = body["_shards"]
     response = SearchResponse(
         hits=_Hits(source, alias, node).read(body["hits"]),
-        timed_out=body["timed_out"] is True,
+        timed_out=_boolean(body["timed_out"]),
         terminated_early=body.get("terminated_early"),
         reduce_phases=body.get("num_reduce_phases", 1),
         total_shards=shards["total"],
@@ -206,6 +211,12 @@ def _criterion(criterion: Json, values: Sequence[Any]) -> tuple[SortField, list[
 def _raw(value: Any) -> Any:
     """Texts are compared as their bytes."""
     return value.encode() if isinstance(value, str) else value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"[{value}] is neither true nor false")
+    return value
 
 
 def _score(value: float | None) -> float:

@@ -36,9 +36,9 @@ def java_double(value: float) -> str:
 
 
 def address_text(key: bytes) -> str:
-    """The text form of a 16-byte address, as Elasticsearch shows it."""
-    if key.startswith(_MAPPED_PREFIX):
-        return str(ipaddress.IPv4Address(key[12:]))
+    """The text form of an address of 16 bytes, or of 4, as Elasticsearch shows it."""
+    if len(key) == 4 or key.startswith(_MAPPED_PREFIX):
+        return str(ipaddress.IPv4Address(key[-4:]))
     return str(ipaddress.IPv6Address(key))
 
 
