@@ -69,7 +69,7 @@ class Asking:
             _put(headers, CREDENTIALS_HEADER, scheme + credentials, "credentials")
         name = SUBJECT_INFO_HEADER if self.interface == REMOTE_CLUSTER else AUTHENTICATION_HEADER
         if system:
-            headers[name] = self._system()
+            headers.setdefault(name, self._system())
         elif user is not None:
             _put(headers, name, self._header_of(user), "user")
         return headers

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 from gateway.backends import Forwarded
-from gateway.connection import RequestHandler
 from gateway.limits import InFlightBytes
 from gateway.native.methods import Answer, Step
 from gateway.peer import Peer
@@ -28,12 +27,20 @@ MAX_CONCURRENT_STEPS: Final = 8
 """Of one request, as many are under way at a time."""
 
 
+class Handler(Protocol):
+    """What native connections need of ``gateway.connection.RequestHandler``."""
+
+    def check_header(self, header: Header, peer: Peer) -> None: ...
+
+    async def handle(self, request: RequestReceived, peer: Peer) -> bytes | Forwarded: ...
+
+
 @dataclass(slots=True)
 class Rooms:
     """What exchanges need of the gateway behind one connection. ``node`` is what parent tasks are told to run on: nobody else may guess
     it, so that nobody else can cancel them. ``wire_ids`` numbers the transport requests."""
 
-    handler: RequestHandler
+    handler: Handler
     peer: Peer
     tasks: TaskRegistry
     in_flight: InFlightBytes

@@ -16,10 +16,10 @@ import structlog
 import trio
 
 from gateway.configuration.model import LimitSettings
-from gateway.connection import RECEIVE_BYTES, RequestHandler
+from gateway.connection import RECEIVE_BYTES
 from gateway.limits import FRAME_SECONDS, InFlightBytes
 from gateway.native.asking import Asking
-from gateway.native.exchange import Exchange, Rooms, transport_request
+from gateway.native.exchange import Exchange, Handler, Rooms, transport_request
 from gateway.native.methods import METHODS, Asked, Method
 from gateway.native.streaming import Credit, in_parts
 from gateway.node import RELEASE
@@ -78,7 +78,7 @@ class NativePump:
     """Serves one stream until either side closes it. ``node`` is the gateway's name."""
 
     stream: trio.abc.Stream
-    handler: RequestHandler
+    handler: Handler
     peer: Peer
     limits: LimitSettings
     tasks: TaskRegistry
