@@ -51,6 +51,7 @@ from protocol.events import RequestReceived
 from protocol.frames import Header
 from protocol.messages.common import Request
 from protocol.messages.options import IndicesOptions
+from protocol.messages.tasks import BanRequest
 from protocol.versions import MINIMUM_COMPATIBLE, TransportVersion
 
 log = structlog.get_logger("gateway.dispatch")
@@ -277,6 +278,8 @@ class Dispatcher:
         if self.cluster_actions.asks_for_nodes(message):
             behind = await self.backend.nodes(peer.connection)
             return self.cluster_actions.nodes_with(message, behind, peer).encode(header.version)
+        if isinstance(message, BanRequest):
+            await self.backend.ban(message, peer.connection)
         answer = self.cluster_actions.answer_for_upstream(header.action, message, peer)
         if answer is not None:
             return answer.encode(header.version)

@@ -18,6 +18,7 @@ from gateway.peer import Peer
 from protocol.errors import ElasticsearchException
 from protocol.frames import Header, Status
 from protocol.messages.common import NO_TASK, DiscoveryNode, TaskId
+from protocol.messages.tasks import BanRequest
 from protocol.schema import Message
 from protocol.versions import TransportVersion
 
@@ -117,6 +118,10 @@ class Backend(Protocol):
     async def nodes(self, connection: int) -> list[DiscoveryNode]:
         """The nodes behind the gateway that a client may name in its requests; none where the gateway is the only one. For the client's
         connection of that number."""
+
+    async def ban(self, request: BanRequest, connection: int) -> None:
+        """A client's task is cancelled, over that connection, with all that runs for it, or that is over; before its requests end here.
+        Raises illegal_state_exception for too many."""
 
     async def connection_closed(self, connection: int) -> None:
         """The client's connection of that number is gone."""

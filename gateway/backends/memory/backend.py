@@ -47,6 +47,7 @@ from protocol.messages.resolve import (
 )
 from protocol.messages.search_request import SEARCH, SearchRequest, SearchType
 from protocol.messages.stats import REMOTE_CLUSTER_STATS, ClusterHealthStatus, RemoteClusterStatsResponse
+from protocol.messages.tasks import BanRequest
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumRequest
 from protocol.schema import Message
 
@@ -89,6 +90,9 @@ class MemoryBackend:
     async def nodes(self, connection: int) -> list[DiscoveryNode]:  # noqa: ARG002
         """The gateway's own is the only one."""
         return []
+
+    async def ban(self, request: BanRequest, connection: int) -> None:
+        """Nothing runs elsewhere."""
 
     async def connection_closed(self, connection: int) -> None:
         """Nothing is kept of a connection."""

@@ -11,6 +11,7 @@ import trio
 from gateway.authorization.metadata import ClusterMetadata
 from gateway.authorization.roles import Role
 from gateway.backends import Answered, Call, ClusterDescription, Forwarded, StartSoon
+from gateway.backends.relay.bans import Bans
 from gateway.backends.relay.failures import MAX_ERROR, UNREAD, Held, denial, understood
 from gateway.backends.relay.headers import UpstreamHeaders
 from gateway.backends.relay.trust import Trust
@@ -20,10 +21,11 @@ from gateway.links.answers import Answer
 from gateway.links.link import Address, Link, Pending
 from gateway.links.sniffing import discovery_nodes
 from gateway.node import RELEASE
+from gateway.tasks import ParentTask
 from protocol.errors import ElasticsearchException, WireError
 from protocol.frames import Status
-from protocol.messages.common import DiscoveryNode, TaskId
-from protocol.messages.tasks import CANCEL_CHILD, CancelChildRequest
+from protocol.messages.common import DiscoveryNode, Request, TaskId
+from protocol.messages.tasks import BAN, CANCEL_CHILD, BanRequest, CancelChildRequest
 
 log = structlog.get_logger("gateway.backends.relay")
 
@@ -43,6 +45,7 @@ class RelayBackend:
         self._headers = headers
         self._trust = trust
         self._bound: dict[int, _Bound] = {}
+        self._bans = Bans()
         self._nursery: trio.Nursery | None = None
 
     @property
@@ -82,11 +85,27 @@ class RelayBackend:
         except WireError as error:
             raise ElasticsearchException("transport_exception", f"[{link.address}] {error}") from None
 
+    async def ban(self, request: BanRequest, connection: int) -> None:
+        """See ``gateway.backends.Backend``. The upstream is told where a request of that task is cancelled."""
+        task = request.task.node, request.task.id
+        if request.ban:
+            self._bans.begin(task, request.reason or "", connection)
+        else:
+            await self._lift(task)
+
+    async def _lift(self, task: ParentTask) -> None:
+        lifted = BanRequest(task=TaskId(*task), ban=False, wait_for_completion=False)
+        for link in self._bans.end(task):
+            if not link.closed:
+                await self._tell(link, BAN, lifted)
+
     async def connection_closed(self, connection: int) -> None:
         """Its link is closed: the upstream then ends what still runs for it, as it does for a client of its own."""
         bound = self._bound.pop(connection, None)
         if bound is not None and bound.link is not None:
             await bound.link.close("its client is gone")
+        for task in self._bans.of_connection(connection):
+            await self._lift(task)
 
     async def execute(self, call: Call) -> Forwarded:
         sender = call.sender
@@ -160,11 +179,22 @@ class RelayBackend:
         """Nobody wants the answer any more. Without a parent task there is nothing that the upstream could find the request by."""
         if not parent.node or link.closed:
             return
-        action = self._headers.action(CANCEL_CHILD)
-        cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
+        ban = self._bans.of((parent.node, parent.id))
+        if ban is None:
+            cancel = CancelChildRequest(task=parent, child_request_id=request_id, reason="by the client of the gateway")
+            await self._tell(link, CANCEL_CHILD, cancel)
+        elif link not in ban.links:
+            ban.links.add(link)
+            await self._tell(link, BAN, BanRequest(task=parent, ban=True, reason=ban.reason, wait_for_completion=False))
+
+    async def _tell(self, link: Link, action: str, request: Request) -> None:
+        """A request of the gateway's own whose answer is not waited for, which a frozen node does not give: whoever cancels or runs out of
+        time is told at once."""
         try:
-            # Its answer is not waited for, which a frozen node does not give: whoever cancels or runs out of time is told at once.
-            link.forget(await link.send(action, cancel.encode(link.version), self._headers.system(), link.version))
+            sent = await link.send(
+                self._headers.action(action), request.encode(link.version), self._headers.system(), link.version
+            )
+            link.forget(sent)
         except ElasticsearchException as error:
             log.info("upstream not told of a cancellation", address=str(link.address), reason=error.reason)
 
