@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import yaml
-
 from gateway.client import LocalCluster, LocalSettings, open_local_cluster, settings_of
 from protocol.errors import ElasticsearchException
 from protocol.exceptions.rest import rest_error
 from tests.elasticsearch.rig.clusters import ROLES, UPSTREAMS, USERS, Clusters
+from tests.elasticsearch.rig.equivalence import roles_file
 
 ROOT = "root"
 """A superuser, as whom real local clusters are asked by default."""
@@ -31,7 +30,7 @@ def settings(clusters: Clusters, folder: Path, aliases: Iterable[str], **more: s
         for name, role in ROLES.items()
     }
     path = folder / "roles.yml"
-    path.write_text(yaml.safe_dump(roles))
+    path.write_text(roles_file(roles))
     certificates = clusters.folder / "certificates"
     client_ssl, transport_ssl = "xpack.security.remote_cluster_client.ssl", "xpack.security.transport.ssl"
     flat: dict[str, str | list[str]] = {
