@@ -119,20 +119,17 @@ class Reach:
             return tls_faults.unverified(cause, await self._shown_certificate(), self.server_name, self.model)
         if isinstance(cause, ssl.SSLError) and (fault := tls_faults.refused(cause, self.model)) is not None:
             return fault
-        if await self.speaks_http(None):
+        answer = await self._ask_http(None)
+        if answer.startswith(b"HTTP/"):
             return tls_faults.http(self.address, tls=False)
-        answer = await self._plain_answer()
         return tls_faults.not_tls(self.address, error, answer, self.model, self.seconds)
 
     async def speaks_http(self, context: ssl.SSLContext | None) -> bool:
         """Whether the port, over TLS or without it, answers a request of HTTP."""
         return (await self._ask_http(context)).startswith(b"HTTP/")
 
-    async def _plain_answer(self) -> bytes:
-        return await self._ask_http(None)
-
     async def _ask_http(self, context: ssl.SSLContext | None) -> bytes:
-        with trio.move_on_after(PROBE_SECONDS):
+        with trio.move_on_after(min(PROBE_SECONDS, self.seconds)):
             try:
                 stream: trio.abc.Stream = await self._open(*self._place())
             except OSError:

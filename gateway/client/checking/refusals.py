@@ -57,12 +57,17 @@ _KEY_FAULTS: Final = (
 )
 
 
+def says_little(error: ElasticsearchException) -> bool:
+    """Whether a key was refused without a reason."""
+    return "unable to authenticate user" in (error.reason or "")
+
+
 def not_let_in(error: ElasticsearchException, model: Model, credentials: str | None) -> FaultError:
     """The first request was refused."""
     reasons = " ".join(reason for reason in _reasons(error))
     details = {"error": {"type": error.type, "reason": error.reason}}
     if model.api_key:
-        if "requires channel profile to be" in reasons:
+        if "requires channel profile to be" in reasons or "missing authentication credentials" in reasons:
             return FaultError(
                 "key_mode_on_certificate_port",
                 "the port is of the certificate model, and there are credentials for the API key model "

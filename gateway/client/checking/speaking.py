@@ -12,7 +12,7 @@ from gateway.client.authorization import RemoteCluster as RemoteIdentity
 from gateway.client.checking import tls_faults
 from gateway.client.checking.model import Model
 from gateway.client.checking.reaching import Reach
-from gateway.client.checking.refusals import not_let_in
+from gateway.client.checking.refusals import not_let_in, says_little
 from gateway.client.checking.steps import FaultError, Found
 from gateway.links.asking import shake_hands
 from gateway.links.link import Link
@@ -116,7 +116,9 @@ class Dialogue:
                 "look at the log and the load of the remote cluster",
             ) from None
         except ElasticsearchException as error:
-            refusal = await self._told_early(headers) or unwrap(error)
+            refusal = unwrap(error)
+            if says_little(refusal):
+                refusal = await self._told_early(headers) or refusal
             raise not_let_in(refusal, self.model, self.identity.credentials) from None
         except WireError as error:
             raise FaultError(
