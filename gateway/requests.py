@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.authorization.actions import HAS_PRIVILEGES_ACTION
+from gateway.authorization.actions import HAS_PRIVILEGES_ACTION, is_proxy_action
 from protocol.errors import ElasticsearchException, UnsupportedError, WireError
 from protocol.messages.cluster_state import CLUSTER_STATE, ClusterStateRequest
 from protocol.messages.common import Request, TaskId
@@ -20,6 +20,7 @@ from protocol.messages.handshake import REMOTE_CLUSTER_HANDSHAKE, TRANSPORT_HAND
 from protocol.messages.info import XPACK_INFO, XPackInfoRequest
 from protocol.messages.nodes import REMOTE_CLUSTER_NODES, RemoteClusterNodesRequest
 from protocol.messages.options import IndicesOptions
+from protocol.messages.proxy import ProxyRequest
 from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClusterRequest, ResolveIndexRequest
 from protocol.messages.search_request import SEARCH, SearchRequest, SearchStart
 from protocol.messages.stats import REMOTE_CLUSTER_STATS, RemoteClusterStatsRequest
@@ -131,8 +132,11 @@ def decode_start(known: KnownAction, action: str, payload: bytes, version: Trans
 
 
 def parent_task(action: str, payload: bytes, version: TransportVersion) -> TaskId:
-    """What every request begins with. Raises ElasticsearchException."""
+    """What every request begins with, and one for another node of the cluster holds within (``TransportActionProxy``). Raises
+    ElasticsearchException."""
     try:
+        if is_proxy_action(action):
+            return TaskId.read(Reader(ProxyRequest.decode(payload, version).wrapped, version))
         return TaskId.read(Reader(payload, version))
     except WireError as error:
         raise _malformed(action, error) from None
