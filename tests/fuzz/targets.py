@@ -30,6 +30,7 @@ from protocol.messages.search_source import SEARCH_SOURCE
 from protocol.security import ApiKeyCredentials, Authentication, Signature, SubjectInfo
 from protocol.versions import MINIMUM_COMPATIBLE, V_8_19
 from protocol.wire import Reader
+from tests.fuzz import native
 from tests.vectors import read_lines
 
 LIMITS = Limits(payload=4 * 1024 * 1024)
@@ -263,4 +264,8 @@ TARGETS: dict[str, Target] = {
     "access": Target(_text(parse_access), lambda: iter(_ACCESSES), ElasticsearchException),
     "query_string": Target(_text(_query_string), _query_strings, ElasticsearchException),
     "engine": Target(_engine, _whole_searches),
+    "native_server": Target(native.server, native.from_clients),
+    "native_client": Target(native.client, native.from_gateways),
+    "native_values": Target(native.value, native.bodies),
+    "native_requests": Target(native.request, native.requests),
 }

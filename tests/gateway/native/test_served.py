@@ -184,7 +184,7 @@ async def test_without_the_protocols_name_it_is_the_transport_protocol(setting: 
 
 
 async def test_a_server_that_does_not_speak_it(setting: NativeSetting) -> None:
-    listeners = await trio.open_ssl_over_tcp_listeners(0, _server_context(setting), host="127.0.0.1")
+    listeners: list[Any] = list(await trio.open_ssl_over_tcp_listeners(0, _server_context(setting), host="127.0.0.1"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, _shake_hands, listeners)
         port = listeners[0].transport_listener.socket.getsockname()[1]
