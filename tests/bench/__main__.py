@@ -2,7 +2,7 @@
 
 It asserts no times: machines differ. The table says how the two stand to each other in this run. With ``relay`` as its first argument it
 is the relay that is measured, without nodes: see ``tests.bench.relay``; with ``nodes`` the relay between two of them: see
-``tests.bench.nodes``.
+``tests.bench.nodes``; with ``native`` the native protocol, without nodes: see ``tests.bench.native``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.documents import DemoIndex
+from tests.bench import native
 from tests.bench.measuring import Bench, Figure
 from tests.bench.nodes import bench as nodes
 from tests.bench.profiling import profile
@@ -33,7 +34,7 @@ PROFILE_ROUNDS = 200
 
 
 def main() -> None:
-    for name, other in (("relay", relay), ("nodes", nodes)):
+    for name, other in (("relay", relay), ("nodes", nodes), ("native", native)):
         if sys.argv[1:2] == [name]:
             other.main(sys.argv[2:])
             return
