@@ -92,7 +92,7 @@ class Targets:
         return min(able, key=lambda target: target.load, default=None)
 
     def hurry(self) -> None:
-        """Somebody waits: addresses that failed may be tried again at once."""
+        """Somebody waits, or what they failed for has changed: addresses that failed may be tried again at once."""
         for target in self.active:
             target.not_before = -inf
 

@@ -71,6 +71,7 @@ class RelayBackend:
         trust = Trust.load(settings.backend.relay)
         if trust.credentials != self._trust.credentials:
             self._headers.renew(trust.credentials)
+            self._upstream.try_again()
             log.info("upstream credentials renewed")
         if trust.tls != self._trust.tls:
             self._upstream.renew(trust.context)

@@ -92,6 +92,11 @@ class Upstream:
         """Open links anew with another context: those that are ready at once, those of clients when they are quiet."""
         self.context = context
         self.generation += 1
+        self.try_again()
+
+    def try_again(self) -> None:
+        """What kept links from being opened has changed, so that nobody has to wait for the end of a pause."""
+        self._targets.hurry()
         self._wanted.set()
 
     def is_outdated(self, link: Link) -> bool:

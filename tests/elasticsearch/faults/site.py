@@ -131,8 +131,10 @@ class Site:
     ca: Identity = field(default_factory=lambda: make_ca("tests"))
 
     def __post_init__(self) -> None:
-        for name, made in (("ca", self.ca), ("up-ca", self.ca), ("server", make_server(self.ca, "server", NAMES))):
-            put(self.folder, name, made)
+        put(self.folder, "ca", self.ca)
+        put(self.folder, "up-ca", self.ca)
+        for name in ("server", "upstream"):
+            put(self.folder, name, make_server(self.ca, name, NAMES))
 
     def upstream(self, name: str, settings: dict[str, str] | None = None) -> Upstream:
         own = {
@@ -140,12 +142,12 @@ class Site:
             "remote_cluster.host": "127.0.0.1",
             "remote_cluster.port": str(free_port()),
             f"{SERVER_SSL}.enabled": "true",
-            f"{SERVER_SSL}.certificate": "server.crt",
-            f"{SERVER_SSL}.key": "server.key",
+            f"{SERVER_SSL}.certificate": "upstream.crt",
+            f"{SERVER_SSL}.key": "upstream.key",
             # How soon a renewed certificate is noticed.
             "resource.reload.interval.high": "1s",
         }
-        files = tuple(self.folder / name for name in ("ca.crt", "server.crt", "server.key"))
+        files = tuple(self.folder / name for name in ("ca.crt", "upstream.crt", "upstream.key"))
         return Upstream(Node(name, NEWEST_8, self.folder / name, own | (settings or {}), files=files))
 
     def relay(self, name: str, own_key: dict[str, Any] | None, ports: list[int], settings: dict[str, Any] | None = None) -> Relay:

@@ -159,22 +159,19 @@ def test_a_client_that_is_killed_takes_its_work_along(upstream: Upstream, relay:
 def test_while_the_upstream_is_frozen_for_half_a_minute_searches_wait(upstream: Upstream, relay: Relay) -> None:
     """Those of clients that have a link, and those of more clients than there are links ready."""
     with ExitStack() as closing:
-        first = callers(closing, relay, FROZEN_SECONDS + LATE_SECONDS)
+        first = callers(closing, relay, 2 * FROZEN_SECONDS)
         for each in first:
             assert found(each.search())
         memory, links = resident(relay.pid), connections_to(relay.pid, upstream.port)
         began = time.monotonic()
         with upstream.frozen():
-            second = callers(closing, relay, FROZEN_SECONDS + LATE_SECONDS) + callers(
-                closing, relay, FROZEN_SECONDS + LATE_SECONDS
-            )
+            second = callers(closing, relay, 2 * FROZEN_SECONDS) + callers(closing, relay, FROZEN_SECONDS + LATE_SECONDS)
             searches = {each: [each.start({"size": 100}) for _ in range(20)] for each in (*first, *second)}
             time.sleep(FROZEN_SECONDS - (time.monotonic() - began))
             grown = resident(relay.pid) - memory
             assert connections_to(relay.pid, upstream.port) <= links + len(second) + AT_ONCE
         assert all(found(outcome) for each, sent in searches.items() for outcome in each.take_all(sent).values())
         assert grown < 10_000_000
-        assert time.monotonic() - began < FROZEN_SECONDS + LATE_SECONDS
     eventually(lambda: connections_to(relay.pid, upstream.port) <= links - len(first) + AT_ONCE)
 
 
@@ -239,7 +236,8 @@ def test_the_upstreams_certificate_is_renewed_under_another_authority(site: Site
         clients = callers(closing, relay)
         for each in clients:
             assert found(each.search())
-        put(upstream.config, "server", renewed)
+        for folder in (site.folder, upstream.config):
+            put(folder, "upstream", renewed)
         eventually(lambda: upstream.serial() == renewed.certificate.serial_number)
         for each in clients:
             assert found(each.search())

@@ -108,8 +108,8 @@ def pair(site: Site) -> Iterator[Pair]:
             "cluster.initial_master_nodes": "pair-1",
             f"{TRANSPORT_SSL}.enabled": "true",
             f"{TRANSPORT_SSL}.verification_mode": "certificate",
-            f"{TRANSPORT_SSL}.certificate": "server.crt",
-            f"{TRANSPORT_SSL}.key": "server.key",
+            f"{TRANSPORT_SSL}.certificate": "upstream.crt",
+            f"{TRANSPORT_SSL}.key": "upstream.key",
             f"{TRANSPORT_SSL}.certificate_authorities": "ca.crt",
         }
     with ExitStack() as closing:

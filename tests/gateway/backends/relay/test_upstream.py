@@ -334,6 +334,19 @@ async def test_a_key_that_was_invalidated_is_told_in_the_error_and_in_the_log(
         assert trio.current_time() - began <= TAKE_SECONDS + 1
 
 
+async def test_when_the_key_is_another_one_nobody_waits_for_the_end_of_a_pause(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(refusal=ElasticsearchException("security_exception", "api key [abc] has been invalidated", status=401))
+    async with relay(played, monkeypatch, deadline=LONG) as backend:
+        await trio.sleep(20 * LONGEST_PAUSE_SECONDS)
+        played.refusal = None
+        backend._upstream.try_again()
+        began = trio.current_time()
+        assert await ask(backend) == b"re:question"
+        assert trio.current_time() - began < 1
+
+
 async def test_another_cluster_behind_a_name_is_not_used(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
