@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -146,15 +146,18 @@ async def _pull(cluster: LocalCluster, user: str, wanted: Wanted) -> bool:
     limit = body.pop("size", None)
     if wanted.query_string is not None:
         body["query"] = {"query_string": {"query": wanted.query_string}}
+    # Imported late, as above.
+    from gateway.commands.pulling import pull
+
     query = {"query": body["query"]} if "query" in body else {}
     total = (await cluster.count(user, wanted.indices, query))["count"]
     total = total if limit is None else min(total, limit)
-    hidden = total < BAR_HITS or not sys.stderr.isatty()
+    hidden = total < BAR_HITS or not is_terminal(sys.stderr)
     left = total if limit is None else limit
     with click.progressbar(length=total, label="hits", file=sys.stderr, hidden=hidden) as bar:
         if limit == 0:
             return True
-        async with aclosing(cluster.scan(user, wanted.indices, body)) as hits:
+        async with aclosing(pull(cluster, user, wanted.indices, body)) as hits:
             async for hit in hits:
                 # Without the place in the pull, which nobody has asked for.
                 shown = hit if "sort" in body else {name: value for name, value in hit.items() if name != "sort"}
@@ -164,6 +167,10 @@ async def _pull(cluster: LocalCluster, user: str, wanted: Wanted) -> bool:
                 if limit is not None and left <= 0:
                     break
     return True
+
+
+def is_terminal(stream: TextIO) -> bool:
+    return stream.isatty()
 
 
 async def _print_table(cluster: LocalCluster, user: str, wanted: Wanted) -> bool:
