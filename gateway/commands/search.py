@@ -115,7 +115,7 @@ def _body(file: Any) -> Json:
 def _aliases(indices: str, known: Iterable[str]) -> set[str]:
     """The remote clusters that are named; all of them where patterns name some."""
     named = {expression.partition(":")[0] for expression in indices.split(",") if ":" in expression}
-    return set(known) if any(char in alias for alias in named for char in "*-") else named
+    return set(known) if any(alias.startswith("-") or "*" in alias for alias in named) else named
 
 
 def _asked(wanted: Wanted) -> tuple[Json, Json]:

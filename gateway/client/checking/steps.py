@@ -32,7 +32,7 @@ class Step:
         return {"step": self.name, "status": self.status.value, "text": self.text, **wrong, **self.details}
 
 
-@dataclass
+@dataclass(eq=False)
 class FaultError(Exception):
     """A step cannot be taken."""
 
