@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,19 +11,32 @@ SCORE_KEYS = frozenset({"_score", "max_score", "sort"})
 SCORE_TOLERANCE = 1e-4
 NUMBER_TOLERANCE = 1e-9
 PASSING_TIME = frozenset({"took"})
+_KEY_AND_OWNER = re.compile(r"API key id \[[^]]*\] of user \[[^]]*\]")
 UNORDERED = frozenset({"matched_queries"})
 """Lists in the order of a Java hash map, which says nothing."""
 
 
-def normalize(value: Any, alias: str) -> Any:
-    """The answer with the alias of its cluster written ``ALIAS``, and without what measures time."""
+def normalize(value: Any, alias: str, word: str = "ALIAS") -> Any:
+    """The answer with the alias of its cluster written ``ALIAS``, or as another word, and without what measures time."""
     if isinstance(value, dict):
         return {
-            normalize(key, alias): "some time" if key in PASSING_TIME else normalize(entry, alias) for key, entry in value.items()
+            normalize(key, alias, word): "some time" if key in PASSING_TIME else normalize(entry, alias, word)
+            for key, entry in value.items()
         }
     if isinstance(value, list):
-        return [normalize(entry, alias) for entry in value]
-    return value.replace(alias, "ALIAS") if isinstance(value, str) else value
+        return [normalize(entry, alias, word) for entry in value]
+    return value.replace(alias, word) if isinstance(value, str) else value
+
+
+def anonymous(value: Any) -> Any:
+    """Without the id and the owner of a key, which are the gateway's or the real cluster's."""
+    if isinstance(value, dict):
+        return {key: anonymous(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [anonymous(entry) for entry in value]
+    if isinstance(value, str):
+        return _KEY_AND_OWNER.sub("API key id […] of user […]", value)
+    return value
 
 
 def differences(real: Any, ours: Any, path: str = "", tolerance: float = NUMBER_TOLERANCE) -> Iterator[str]:

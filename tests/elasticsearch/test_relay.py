@@ -6,37 +6,11 @@ itself has not got.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
-from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.ways import RELAYED, Way, over
-
-
-def compare(way: Way, method: str, path: str, body: Any = None, user: str = "elastic", status: int | None = 200) -> Any:
-    """The real cluster's answer, which that through the relay must equal."""
-    answers = []
-    for alias in (way.real, way.alias):
-        answer = way.call(alias, method, path, body, user)
-        answers.append({"status": answer.status_code, "body": anonymous(normalize(answer.json(), alias))})
-    real, relayed = answers
-    assert status is None or real["status"] == status, f"the case itself is wrong: {real}"
-    assert not (found := list(differences(real, relayed))), "\n".join(found[:20])
-    return real["body"]
-
-
-def anonymous(value: Any) -> Any:
-    """Without the id and the owner of a key, which are the gateway's or the real cluster's."""
-    if isinstance(value, dict):
-        return {key: anonymous(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [anonymous(entry) for entry in value]
-    if isinstance(value, str):
-        return re.sub(r"API key id \[[^]]*\] of user \[[^]]*\]", "API key id […] of user […]", value)
-    return value
-
 
 APART = "?ccs_minimize_roundtrips=false"
 SEARCH = {"query": {"match": {"message": "timeout"}}, "size": 7, "aggs": {"s": {"terms": {"field": "service"}}}}
@@ -53,14 +27,14 @@ SEARCH = {"query": {"match": {"message": "timeout"}}, "size": 7, "aggs": {"s": {
     ],
 )
 def test_a_search_whose_shards_are_asked_one_by_one(way: Way, path: str) -> None:
-    assert compare(way, "POST", path, SEARCH)["hits"]["hits"]
+    assert way.compare("POST", path, SEARCH)["hits"]["hits"]
     sorted_body = {
         "sort": [{"@timestamp": "desc"}],
         "size": 20,
         "highlight": {"fields": {"message": {}}},
         "query": SEARCH["query"],
     }
-    compare(way, "POST", path, sorted_body)
+    way.compare("POST", path, sorted_body)
 
 
 def pages(way: Way, alias: str, size: int = 400) -> list[str]:
@@ -109,7 +83,7 @@ def test_a_point_in_time_comes_to_the_last_page(way: Way) -> None:
 
 @over(RELAYED)
 def test_terms_are_enumerated(way: Way) -> None:
-    assert compare(way, "POST", "/R:logs-*/_terms_enum", {"field": "service", "string": ""})["terms"]
+    assert way.compare("POST", "/R:logs-*/_terms_enum", {"field": "service", "string": ""})["terms"]
 
 
 @over(RELAYED)
@@ -121,7 +95,7 @@ def test_a_large_answer_comes_whole(way: Way) -> None:
         "query": {"match_all": {}},
         "docvalue_fields": ["@timestamp"],
     }
-    assert len(compare(way, "POST", "/R:logs-app-1/_search", body)["hits"]["hits"]) == 1500
+    assert len(way.compare("POST", "/R:logs-app-1/_search", body)["hits"]["hits"]) == 1500
 
 
 @over(RELAYED)
@@ -130,10 +104,10 @@ def test_a_large_answer_comes_whole(way: Way) -> None:
 @pytest.mark.parametrize("more", ["", "?ignore_unavailable=true"])
 def test_a_user_sees_what_both_sides_allow(way: Way, user: str, expression: str, more: str) -> None:
     path = ",".join(f"R:{name}" for name in expression.split(","))
-    compare(way, "POST", f"/{path}/_search{more}", {"size": 3}, user, status=None)
-    compare(way, "GET", f"/{path}/_field_caps?fields=*{more.replace('?', '&')}", None, user, status=None)
+    way.compare("POST", f"/{path}/_search{more}", {"size": 3}, user, status=None)
+    way.compare("GET", f"/{path}/_field_caps?fields=*{more.replace('?', '&')}", None, user, status=None)
 
 
 @over(RELAYED)
 def test_a_name_outside_of_the_key_is_refused_for_a_superuser_too(way: Way) -> None:
-    compare(way, "POST", "/R:secret/_search", {"size": 3}, status=None)
+    way.compare("POST", "/R:secret/_search", {"size": 3}, status=None)

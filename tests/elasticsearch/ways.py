@@ -7,6 +7,7 @@ with it only some combinations of version, models and upstream are taken; with `
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.elasticsearch.comparing import anonymous, differences, normalize
 from tests.elasticsearch.equivalence.pairs import pairwise
 from tests.elasticsearch.rig.clusters import MODELS, MODES, UPSTREAMS, USER_PASSWORD, Clusters
 from tests.elasticsearch.rig.gateway import Gateway
@@ -92,6 +94,35 @@ class Way:
             more["content"] = more["content"].replace('"R:', f'"{alias}:')
         with self.local.client(user, PASSWORD if user == "elastic" else USER_PASSWORD) as client:
             return client.request(method, path.replace("R:", f"{alias}:"), json=body, **more)
+
+    def compare(
+        self, method: str, path: str, body: Any = None, user: str = "elastic", status: int | None = 200, **more: Any
+    ) -> Any:
+        """The real cluster's answer, which that of the gateway must equal."""
+        answers = []
+        for alias in (self.real, self.alias):
+            answer = self.call(alias, method, path, body, user, **more)
+            answers.append({"status": answer.status_code, "body": anonymous(normalize(answer.json(), alias))})
+        real, ours = answers
+        assert status is None or real["status"] == status, f"the case itself is wrong: {real}"
+        if self.route.version == self.clusters.upstream(self.route.real).version == NEWEST_9:
+            real, ours = _told_to_older(real), _told_to_older(ours)
+        assert not (found := list(differences(real, ours))), "\n".join(found[:20])
+        return real["body"]
+
+
+_NEWER = frozenset({"inference", "mode"})
+"""Of a field (``_field_caps``), and of an index (``_resolve/index``)."""
+_NOT_FOUND = re.compile(r"with effective roles \[\] \(assigned roles (\[[^]]*\]) were not found\)")
+
+
+def _told_to_older(value: Any) -> Any:
+    """What a node of the newer release tells another one over the older release's version of the protocol, which is the gateway's."""
+    if isinstance(value, dict):
+        return {key: _told_to_older(entry) for key, entry in value.items() if key not in _NEWER}
+    if isinstance(value, list):
+        return [_told_to_older(entry) for entry in value]
+    return _NOT_FOUND.sub(r"with assigned roles \1", value) if isinstance(value, str) else value
 
 
 def over(routes: Sequence[Route]) -> pytest.MarkDecorator:

@@ -10,7 +10,7 @@ KIND ``newest``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,11 +53,21 @@ SPARE_ALIASES = (*COMPRESSED, "gw_restarted")
 CHANGED_ROLE = "changed"
 """As the key of that name: tests change it while connections are open."""
 
-USERS = {"alice": "logs_reader", "bob": "nothing_remote", "carol": CHANGED_ROLE}
+USERS = {"alice": "logs_reader", "bob": "nothing_remote", "carol": CHANGED_ROLE, "dora": "errors_reader"}
 USER_PASSWORD = "alice-password"
 ROLES: dict[str, Any] = {
     "logs_reader": {"indices": [{"names": ["logs-app*"], "privileges": ["read", "read_cross_cluster", "view_index_metadata"]}]},
     "products_reader": {"indices": [{"names": ["products"], "privileges": ["read", "read_cross_cluster"]}]},
+    "errors_reader": {
+        "indices": [
+            {
+                "names": ["logs-*"],
+                "privileges": ["read", "read_cross_cluster"],
+                "query": {"term": {"level": "ERROR"}},
+                "field_security": {"grant": ["@timestamp", "level", "service", "message"]},
+            }
+        ]
+    },
     CHANGED_ROLE: {"indices": [{**CHANGED["search"][0], "privileges": ["read", "read_cross_cluster"]}]},
 }
 """Roles of the remote cluster, for the certificate model; on the local side they have ``remote_indices`` for the API key model."""
@@ -106,12 +116,16 @@ class Clusters:
 
 
 def set_remote(local: Node, alias: str, settings: dict[str, Any]) -> None:
-    body = {f"cluster.remote.{alias}.{name}": value for name, value in settings.items()}
+    set_remotes(local, {alias: settings})
+
+
+def set_remotes(local: Node, by_alias: Mapping[str, dict[str, Any]]) -> None:
+    body = {f"cluster.remote.{alias}.{name}": value for alias, settings in by_alias.items() for name, value in settings.items()}
     local.rest("PUT", "/_cluster/settings", {"persistent": body})
 
 
-def forget_remote(local: Node, alias: str) -> None:
-    local.rest("PUT", "/_cluster/settings", {"persistent": {f"cluster.remote.{alias}.*": None}})
+def forget_remote(local: Node, *aliases: str) -> None:
+    local.rest("PUT", "/_cluster/settings", {"persistent": {f"cluster.remote.{alias}.*": None for alias in aliases}})
 
 
 def wait_connected(local: Node, alias: str) -> dict[str, Any]:

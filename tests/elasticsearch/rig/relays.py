@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.elasticsearch.rig.clusters import MODELS, RELAYS, UPSTREAMS, Clusters, forget_remote, set_remote, wait_connected
+from tests.elasticsearch.rig.clusters import MODELS, RELAYS, UPSTREAMS, Clusters, forget_remote, set_remotes, wait_connected
 from tests.elasticsearch.rig.gateway import Gateway
 
 SPOKEN = {"key": "api_key", "cert": "certificate"}
 """The setting ``backend.relay.mode``, by MODEL."""
+
+SOCKETS = 3
+"""For each alias."""
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _EVERYTHING = {"access": {"search": [{"names": ["*"], "allow_restricted_indices": True}]}}
@@ -35,27 +38,17 @@ def relays(clusters: Clusters) -> Iterator[None]:
                 relay.start()
                 started.append(relay)
                 clusters.relays[name] = relay
+        addresses = {f"{name}_{model}_proxy": clusters.address(name, model) for name in RELAYS for model in MODELS}
+        settings = {"mode": "proxy", "skip_unavailable": False, "proxy_socket_connections": SOCKETS}
         for local in clusters.locals.values():
-            for name in RELAYS:
-                for model in MODELS:
-                    address = clusters.address(name, model)
-                    settings = {
-                        "mode": "proxy",
-                        "proxy_address": address,
-                        "skip_unavailable": False,
-                        "proxy_socket_connections": 3,
-                    }
-                    set_remote(local, f"{name}_{model}_proxy", settings)
+            set_remotes(local, {alias: {**settings, "proxy_address": address} for alias, address in addresses.items()})
         for local in clusters.locals.values():
-            for name in RELAYS:
-                for model in MODELS:
-                    wait_connected(local, f"{name}_{model}_proxy")
+            for alias in addresses:
+                wait_connected(local, alias)
         yield
     finally:
         for local in clusters.locals.values():
-            for name in RELAYS:
-                for model in MODELS:
-                    forget_remote(local, f"{name}_{model}_proxy")
+            forget_remote(local, *(f"{name}_{model}_proxy" for name in RELAYS for model in MODELS))
         for relay in started:
             relay.stop()
 
