@@ -2,7 +2,8 @@
 
 It asserts no times: machines differ. The table says how the two stand to each other in this run. With ``relay`` as its first argument it
 is the relay that is measured, without nodes: see ``tests.bench.relay``; with ``nodes`` the relay between two of them: see
-``tests.bench.nodes``; with ``native`` the native protocol, without nodes: see ``tests.bench.native``.
+``tests.bench.nodes``; with ``native`` the native protocol, without nodes: see ``tests.bench.native``; with ``soak`` whether the relay stays
+as it is under load: see ``tests.bench.soak``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tests.bench.profiling import profile
 from tests.bench.relay import bench as relay
 from tests.bench.searches import documents, searches
 from tests.bench.sides import ALIASES, load_gateway, load_real, wait_reconnected
+from tests.bench.soak import soak
 from tests.elasticsearch.rig import clusters as rig
 from tests.elasticsearch.rig.maven import NEWEST_9
 
@@ -34,7 +36,7 @@ PROFILE_ROUNDS = 200
 
 
 def main() -> None:
-    for name, other in (("relay", relay), ("nodes", nodes), ("native", native)):
+    for name, other in (("relay", relay), ("nodes", nodes), ("native", native), ("soak", soak)):
         if sys.argv[1:2] == [name]:
             other.main(sys.argv[2:])
             return

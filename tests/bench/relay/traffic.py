@@ -44,20 +44,25 @@ class Template:
         return b"".join((self.start, number, self.after_id, audit, self.after_audit, number, self.after_task))
 
 
-def templates(answer: int, credentials: str) -> list[Template]:
-    """Requests that want ``answer`` bytes each. ``credentials``: an encoded key."""
+def headers(credentials: str) -> dict[str, str]:
+    """Of each request. ``credentials``: an encoded key."""
     realm = RealmRef(node_name="local", name="native1", type="native")
     info = SubjectInfo(Authentication(User(USER, roles=["reader"]), realm, version=V_8_19), [DESCRIPTORS])
-    headers = {
+    return {
         "_xpack_audit_request_id": AUDIT_ID,
         SUBJECT_INFO_HEADER: info.encode(),
         CREDENTIALS_HEADER: f"ApiKey {credentials}",
     }
+
+
+def templates(answer: int, credentials: str) -> list[Template]:
+    """Requests that want ``answer`` bytes each."""
+    sent = headers(credentials)
     bodies = [body for search in searches(documents(100)) for body in search.bodies]
-    return [_template(_frame(body, answer, headers)) for body in bodies]
+    return [_template(_frame(body, answer, sent)) for body in bodies]
 
 
-def _frame(body: dict[str, object], answer: int, headers: dict[str, str]) -> bytes:
+def _frame(body: dict[str, object], answer: int, sent: dict[str, str]) -> bytes:
     request = SearchRequest(
         parent_task=TaskId("bTgdCqJYQCWcV1vhl-vbNw", TASK_ID),
         indices=[INDEX],
@@ -73,7 +78,7 @@ def _frame(body: dict[str, object], answer: int, headers: dict[str, str]) -> byt
         version=V_8_19,
         payload=request.encode(V_8_19),
         action=SEARCH,
-        request_headers=headers,
+        request_headers=sent,
     )
 
 

@@ -25,6 +25,8 @@ class Gateway:
     settings: dict[str, Any]
     interfaces: dict[str, dict[str, Any]] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    program: tuple[str, ...] = ("gateway",)
+    """The module that runs as the gateway, with arguments before its own."""
 
     @property
     def config(self) -> Path:
@@ -72,7 +74,7 @@ class Gateway:
                     "-W",
                     "error",
                     "-m",
-                    "gateway",
+                    *self.program,
                     "serve",
                     "--config",
                     str(self.config),
