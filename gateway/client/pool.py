@@ -35,6 +35,10 @@ LOOK_AGAIN_SECONDS = 1.0
 """The least between two looks at the nodes."""
 PINGS_MISSED = 3
 """Pings without any sign of life after which a connection is given up."""
+UNCONNECTED = frozenset(
+    {"connect_transport_exception", "illegal_state_exception", "node_disconnected_exception", "node_not_connected_exception"}
+)
+"""Errors for which another address is tried (``RemoteConnectionStrategy.isRetryableException``)."""
 LIMITS = Limits(header=64 << 20, frame=512 << 20, payload=512 << 20)
 """Of one answer. Elasticsearch takes up to 90% of the heap; this process has to hold it as well."""
 
@@ -137,8 +141,9 @@ class Pool:
         """The open connections, and which node each goes to."""
         self.strategy, self._door = strategy, door
         self._targets = Targets(strategy.seeds)
-        self._errors: dict[Target, tuple[float, Exception]] = {}
-        """When the last attempt failed at each address, and why."""
+        self._errors: dict[Target, tuple[int, Exception]] = {}
+        """Which failure the last one at each address was, and why."""
+        self._failures = 0
         self._news = trio.Event()
         self._wanted = trio.Event()
         self._known = False
@@ -170,12 +175,12 @@ class Pool:
 
         Raises no_seed_node_left_exception, or the error of the remote cluster that refuses, or what else it was.
         """
-        began = trio.current_time()
+        before = self._failures
         if not self.connected:
             self._targets.hurry()
         with trio.move_on_after(seconds):
             while (link := self.idle()) is None:
-                if self._failed_since(began):
+                if self._failed_since(before):
                     break
                 self._wanted.set()
                 await self._news.wait()
@@ -186,17 +191,17 @@ class Pool:
     def failure(self) -> ElasticsearchException:
         """Why there is no connection."""
         errors = [self._errors[target][1] for target in self._targets.active if target in self._errors]
-        # An address that does not answer says less than a cluster that refuses.
+        # A cluster that refuses says more than an address that cannot be connected to.
         for error in errors:
-            if isinstance(error, ElasticsearchException) and error.type != "illegal_state_exception":
+            if isinstance(error, ElasticsearchException) and error.type not in UNCONNECTED:
                 return error
         unreachable = self.strategy.unreachable(self.alias)
         tried = [target for target in self._targets.active if target in self._errors]
         unreachable.suppressed = [_told(target.address, self._errors[target][1]) for target in tried]
         return unreachable
 
-    def _failed_since(self, when: float) -> bool:
-        return all(self._errors.get(target, (-1.0,))[0] >= when and not target.attempts for target in self._targets.active)
+    def _failed_since(self, before: int) -> bool:
+        return all(self._errors.get(target, (0,))[0] > before and not target.attempts for target in self._targets.active)
 
     async def _keep_open(self, nursery: trio.Nursery) -> None:
         while True:
@@ -226,7 +231,8 @@ class Pool:
             if link is not None:
                 await link.close(str(error))
             target.failed(began, trio.current_time(), str(error) or type(error).__name__)
-            self._errors[target] = trio.current_time(), error
+            self._failures += 1
+            self._errors[target] = self._failures, error
             self._doubts.set()
             log.warning("remote connection failed", cluster=self.alias, address=str(target.address), reason=target.problem)
         else:
