@@ -12,7 +12,7 @@ import click
 
 from gateway.authorization.role_files import RoleFileError
 from gateway.client.authorization import LocalSecurity
-from gateway.client.checking import Status, Step, check_remote
+from gateway.client.checking import NOT_REACHED, Status, Step, check_remote
 from gateway.client.settings import LocalSettings
 from gateway.commands import local
 from gateway.config import ConfigError
@@ -96,6 +96,8 @@ def _print_json(step: Step) -> None:
 
 
 def _print(step: Step) -> None:
+    if step.text == NOT_REACHED:
+        return  # people see where it ends
     mark = click.style(f"{_MARKS[step.status]:<9}", fg=_COLORS[step.status], bold=step.status is Status.FAULT)
     click.echo(f"{mark}{step.name:<{_WIDTH}}{step.text}")
     if step.mend is not None:

@@ -7,6 +7,6 @@
 """
 
 from gateway.client.checking.steps import Status, Step
-from gateway.client.checking.walk import STEPS, check_remote
+from gateway.client.checking.walk import NOT_REACHED, STEPS, check_remote
 
-__all__ = ["STEPS", "Status", "Step", "check_remote"]
+__all__ = ["NOT_REACHED", "STEPS", "Status", "Step", "check_remote"]

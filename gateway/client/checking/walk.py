@@ -20,6 +20,9 @@ from gateway.links.link import Address
 STEPS: Final = ("name", "tcp", "tls", "handshake", "version", "credentials", "nodes", "privileges", "indices")
 """In this order. Before them comes ``settings``, which is the caller's."""
 
+NOT_REACHED: Final = "not reached"
+"""What is told of a step behind a fault."""
+
 Tell = Callable[[Step], None]
 
 
@@ -65,7 +68,7 @@ class _Walk:
         self._identity = _Identity(alias, key)
         self._addresses = [Address.parse(text) for text in remote.seeds or [remote.proxy_address or ""]]
         self.taken = 0
-        self.reason = "not reached"
+        self.reason = NOT_REACHED
 
     async def go(self, user: str | None, indices: tuple[str, ...]) -> None:
         """Raises the FaultError that was told last."""

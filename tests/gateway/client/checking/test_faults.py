@@ -503,6 +503,7 @@ def test_people_are_told_line_by_line(check: Check, tmp_path: Path, capsys: pyte
     place = next(number for number, line in enumerate(lines) if line.startswith("FAULT"))
     assert "credentials" in lines[place]
     assert "to mend it: make a new one there" in lines[place + 1]
+    assert len(lines) == place + 2
 
 
 def test_several_users_need_a_name(check: Check, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
