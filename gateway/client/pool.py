@@ -230,7 +230,7 @@ class Pool:
         except (OSError, ssl.SSLError, trio.BrokenResourceError, WireError, trio.TooSlowError, ElasticsearchException) as error:
             if link is not None:
                 await link.close(str(error))
-            target.failed(began, trio.current_time(), str(error) or type(error).__name__)
+            target.failed(began, trio.current_time(), _reason(error))
             self._failures += 1
             self._errors[target] = self._failures, error
             self._doubts.set()
@@ -304,5 +304,12 @@ def parse_addresses(texts: Iterable[str]) -> list[Address]:
 def _told(address: Address, error: Exception) -> ElasticsearchException:
     if isinstance(error, ElasticsearchException):
         return error
-    reason = "it took too long" if isinstance(error, trio.TooSlowError) else str(error) or type(error).__name__
-    return ElasticsearchException("connect_transport_exception", f"[{address}] {reason}")
+    return ElasticsearchException("connect_transport_exception", f"[{address}] {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, trio.TooSlowError):
+        return "it took too long"
+    reason = str(error) or type(error).__name__
+    cause = "" if isinstance(error, ElasticsearchException) or error.__cause__ is None else str(error.__cause__)
+    return f"{reason}: {cause}" if cause else reason
