@@ -30,7 +30,8 @@ unit: $(VENV)/.synced
 	$(BIN)/pytest -n auto --dist loadfile --ignore tests/elasticsearch
 
 real: $(VENV)/.synced
-	$(BIN)/pytest tests/elasticsearch
+	$(BIN)/pytest tests/elasticsearch --ignore tests/elasticsearch/faults
+	$(BIN)/pytest tests/elasticsearch/faults
 
 bench: $(VENV)/.synced
 	$(BIN)/python -m tests.bench
