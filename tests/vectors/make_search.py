@@ -247,6 +247,7 @@ SORTS: list[Any] = [
 
 SOURCES: list[Body] = [
     {},
+    {"pit": {"id": "AAAA", "keep_alive": "1m"}},
     {"from": 10, "size": 0},
     {"size": 10000},
     {"timeout": "10s"},
@@ -372,7 +373,6 @@ REFUSED: list[Body] = [
     {"script_fields": {"s": {"script": {"source": "1"}}}},
     {"suggest": {"s": {"text": "t", "phrase": {"field": "f", "collate": {"query": {"source": {"match_all": {}}}}}}}},
     {"runtime_mappings": {"r": {"type": "keyword"}}},
-    {"pit": {"id": "AAAA", "keep_alive": "1m"}},
     {"knn": {"field": "v", "query_vector": [1, 2], "k": 1, "num_candidates": 5}},
     {"query": {"nested": {"path": "c", "query": TERM_A, "inner_hits": {"script_fields": {"s": {"script": "1"}}}}}},
     {"query": {"bool": {"filter": [{"span_first": {"match": {"span_term": {"a": "x"}}, "end": 3}}]}}},
