@@ -23,7 +23,8 @@ DEFAULT_CONCURRENT_SHARDS = 5
 
 
 class OpenPointInTimeRequest(Request):
-    """``indices`` must not be empty. Shards that ``index_filter`` surely does not match are left out."""
+    """``indices`` must not be empty. Shards that ``index_filter`` surely does not match are left out; a node
+    reads it after its name, though it forgets the name when it writes one."""
 
     indices: list[String]
     options: IndicesOptions = wire(default_factory=IndicesOptions)

@@ -12,8 +12,8 @@ from protocol.errors import ElasticsearchException
 from protocol.exceptions import java_class, read_exception, status_of, write_exception
 from protocol.exceptions.kinds import KINDS
 from protocol.exceptions.rest import rest_error
-from protocol.messages import cluster_state, field_caps, get, handshake, info, nodes, resolve, stats, tasks, terms_enum
-from protocol.messages.common import NODE_ROLES, DiscoveryNode, TaskId, TransportAddress
+from protocol.messages import cluster_state, contexts, field_caps, get, handshake, info, nodes, resolve, stats, tasks, terms_enum
+from protocol.messages.common import NODE_ROLES, DiscoveryNode, TaskId, TimeUnit, TimeValue, TransportAddress
 from protocol.messages.hits import DocumentField
 from protocol.messages.options import IndicesOptions
 from protocol.schema import Message
@@ -145,6 +145,19 @@ MESSAGES: dict[str, list[Message]] = {
             meta_fields={"_ignored": DocumentField(name="_ignored", values=["a"])},
         ),
     ],
+    "action.search.OpenPointInTimeRequest": [
+        contexts.OpenPointInTimeRequest(indices=["a-*"], keep_alive=TimeValue(1, TimeUnit.MINUTES)),
+        contexts.OpenPointInTimeRequest(
+            indices=["a"], options=IndicesOptions(ignore_unavailable=True), keep_alive=TimeValue(90, TimeUnit.SECONDS), routing="r",
+            preference="_local", max_concurrent_shard_requests=2, allow_partial_search_results=True,
+        ),
+    ],
+    "action.search.ClosePointInTimeRequest": [contexts.ClosePointInTimeRequest(id=b"id")],
+    "action.search.SearchScrollRequest": [
+        contexts.ScrollRequest(scroll_id="id"),
+        contexts.ScrollRequest(parent_task=TaskId("n", 1), scroll_id="id", scroll=TimeValue(1, TimeUnit.MINUTES)),
+    ],
+    "action.search.ClearScrollRequest": [contexts.ClearScrollRequest(scroll_ids=["a", "b"])],
     "tasks.TaskCancellationService$CancelChildRequest": [
         tasks.CancelChildRequest(task=TaskId("n", 1), child_request_id=5, reason="r"),
     ],
