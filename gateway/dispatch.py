@@ -157,6 +157,12 @@ class Dispatcher:
         self.tasks.forget_connection(peer.connection)
         await self.backend.connection_closed(peer.connection)
 
+    async def run(self) -> None:
+        """What goes on in the background, besides the roles."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.end_overdue)
+            nursery.start_soon(self.audit.run)
+
     async def end_overdue(self) -> None:
         """Answer requests that nobody waits for with an error, when their time is over."""
         while True:
@@ -202,6 +208,7 @@ class Dispatcher:
         request, peer, progress = exchange.request, exchange.peer, exchange.progress
         self.in_flight.release(exchange.held)
         if exchange.sent is not None:
+            exchange.sent = None  # which knows the exchange: no cycle is to be left
             self.tasks.ended(exchange)
             self._exchanges.get(peer.connection, set()).discard(exchange)
         try:

@@ -67,6 +67,8 @@ class Exchange:
 
     def give_up(self, answer: ElasticsearchException | None, *, tell: bool = True) -> None:
         """Answer, and throw away what still comes from upstream; ``tell`` it so."""
-        if self.sent is not None and not self.over:
+        if self.over:
+            return
+        if self.sent is not None:
             self.sent.give_up(tell=tell)
         self.answered(answer)

@@ -37,6 +37,9 @@ from protocol.versions import V_8_19
 
 log = structlog.get_logger("gateway.server")
 
+GARBAGE = 20_000
+"""Objects more than were freed, after which the collector looks for cycles: some megabytes."""
+
 
 @dataclass(slots=True)
 class Server:
@@ -62,7 +65,7 @@ class Server:
                     serve = partial(trio.serve_listeners, handler_nursery=connections)
                     accepting.start_soon(serve, partial(self._serve, each), listeners)
                 connections.start_soon(self.dispatcher.backend.run)
-                connections.start_soon(self.dispatcher.end_overdue)
+                connections.start_soon(self.dispatcher.run)
                 accepting.start_soon(self.dispatcher.watch_roles)
                 accepting.start_soon(self.reloader.watch)
                 await accepting.start(self._wait_for_signal, accepting.cancel_scope)
@@ -211,6 +214,8 @@ def serve(read: Callable[[], Settings], settings: Settings, ready_file: Path | N
     # What has been loaded stays: a full collection that walks over it would hold up all searches for tens of milliseconds.
     gc.collect()
     gc.freeze()
+    # Requests leave no cycles behind, so that there is little to find for a collector that otherwise runs after each few of them.
+    gc.set_threshold(GARBAGE)
     for each in opened:
         published = f"{each.interface.publish_host}:{each.publish_port}"
         log.info("listening", interface=each.name, addresses=each.addresses(), publish_address=published)

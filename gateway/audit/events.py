@@ -20,7 +20,7 @@ import structlog
 
 from gateway.audit.claims import claimed_authentication, claimed_key_id, realm_of, run_as_fields, user_fields
 from gateway.audit.filters import EventFilter
-from gateway.audit.output import open_output
+from gateway.audit.output import FileOutput, LogOutput, open_output
 from gateway.authentication.subjects import Subject
 from gateway.authorization.grant import Grant
 from gateway.authorization.roles import Role
@@ -109,7 +109,7 @@ class Audit:
         *,
         node: str = "",
         max_indices: int = 64,
-        close: Callable[[], None] = lambda: None,
+        output: LogOutput | FileOutput | None = None,
     ) -> None:
         """``events``: ``None`` for no audit at all."""
         self._events = events
@@ -117,17 +117,26 @@ class Audit:
         self._node = node
         self._max_indices = max_indices
         self._known: WeakKeyDictionary[Role, _About] = WeakKeyDictionary()
-        self.close = close
+        self._output = output
 
     @classmethod
     def build(cls, settings: Settings, write: Callable[[Event], None] | None = None) -> Self:
         """``write`` takes the place of ``audit.output``. Raises ConfigError."""
         security, here = settings.xpack.security.audit, settings.audit
         if not security.enabled:
-            return cls(None, lambda _: None)
+            return cls(None, _nowhere)
         events = EventFilter(security.logfile.events)
-        write, close = (write, lambda: None) if write is not None else open_output(here)
-        return cls(events, write, node=settings.node.name, max_indices=here.max_indices, close=close)
+        output = open_output(here) if write is None else None
+        return cls(events, write or output or _nowhere, node=settings.node.name, max_indices=here.max_indices, output=output)
+
+    async def run(self) -> None:
+        """What the output has to do in the background."""
+        if self._output is not None:
+            await self._output.run()
+
+    def close(self) -> None:
+        if self._output is not None:
+            self._output.close()
 
     def request(
         self,
@@ -279,6 +288,10 @@ class Audit:
             event[field] = [_short(name) for name in names[: self._max_indices]]
             if len(names) > self._max_indices:
                 event[f"{field}_count"] = len(names)
+
+
+def _nowhere(_: Event) -> None:
+    """Where nothing is audited."""
 
 
 def _about(header: Header, subject: Subject | None, *, by_key: bool) -> _About:

@@ -72,8 +72,8 @@ class Answer:
         return b"".join([part async for part in self])
 
     def whole_now(self) -> bytes | None:
-        """The payload, where it has come in one part; then there is none of it left here."""
-        return self._take() if self.complete and len(self._parts) == 1 else None
+        """The payload, where it has come in one part, which stays here until it is taken or ``discard``ed."""
+        return self._parts[0] if self.complete and len(self._parts) == 1 else None
 
     def discard(self) -> None:
         """What still comes is thrown away."""

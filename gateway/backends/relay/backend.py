@@ -226,9 +226,11 @@ class _SentOn:
         try:
             passed = _forwarded(self.link, pending, answer, self.role, payload)
         except ElasticsearchException as error:
+            self.link.forget(pending)
             self.answered(error)
         except Exception as error:
             # The link goes on for others.
+            self.link.forget(pending)
             log.exception("answer not understood", address=str(self.link.address))
             self.answered(
                 ElasticsearchException("exception", f"internal error of the gateway: {type(error).__name__}", status=500)
@@ -276,20 +278,22 @@ async def _received(link: Link, pending: Pending, answer: Answer, role: Role) ->
         payload = await answer.whole()
     finally:
         link.forget(pending)
-    return _forwarded(link, pending, answer, role, payload)
+    passed = _forwarded(link, pending, answer, role, payload)
+    passed.parts = Held(payload)
+    return passed
 
 
 def _forwarded(link: Link, pending: Pending, answer: Answer, role: Role, payload: bytes | None) -> Forwarded:
     """What the client gets. ``payload``: all of it, if it is here. Raises the denial that it is."""
     header = answer.header
-    kept = {name: values for name, values in header.response_headers.items() if name in PASSED_BACK}
+    sent = header.response_headers
+    kept = {name: values for name, values in sent.items() if name in PASSED_BACK} if sent else {}
     error = None
     if header.status & Status.ERROR:
         error = UNREAD if payload is None else understood(payload, header.status, header.version)
         if (denied := denial(error, role)) is not None:
             raise denied
-    parts = answer if payload is None else Held(payload)
-    return Forwarded(header.status, kept, header.payload_size, parts, partial(link.forget, pending), error, payload)
+    return Forwarded(header.status, kept, header.payload_size, answer, partial(link.forget, pending), error, payload)
 
 
 @dataclass(slots=True)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import structlog.testing
+import trio
+import trio.testing
 
-from gateway.audit.output import FileOutput, open_output
+from gateway.audit.output import GATHER_BYTES, GATHER_SECONDS, FileOutput, open_output
 from gateway.config import ConfigError
 from gateway.configuration.model import AuditSettings
 
@@ -71,6 +73,57 @@ def test_trouble_is_told_once_and_then_that_it_is_over(tmp_path: Path, monkeypat
     assert [(entry["log_level"], entry.get("lost")) for entry in logs] == [("error", None), ("warning", 2)]
     assert numbers(path) == [1, 4, 5]
     output.close()
+
+
+async def test_events_of_a_few_milliseconds_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    path, writes, write = tmp_path / "audit.ndjson", list[int](), os.write
+
+    def counting(file: int, data: bytes) -> int:
+        writes.append(data.count(b"\n"))
+        return write(file, data)
+
+    output = FileOutput(path)
+    monkeypatch.setattr(os, "write", counting)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(output.run)
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(3):
+            output({"n": number})
+        assert not writes
+        await trio.sleep(2 * GATHER_SECONDS)
+        assert writes == [3]
+        output({"n": 3, "long": "x" * GATHER_BYTES})
+        assert writes == [3, 1]
+        output({"n": 4})
+        nursery.cancel_scope.cancel()
+    assert writes == [3, 1, 1]
+    output({"n": 5})
+    output.close()
+    assert numbers(path) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_of_lines_that_were_not_written_whole_the_lost_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    path, write = tmp_path / "audit.ndjson", os.write
+    output = FileOutput(path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(output.run)
+        await trio.testing.wait_all_tasks_blocked()
+        with structlog.testing.capture_logs() as logs:
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "write", lambda file, data: write(file, data[:11]))
+                for number in range(3):
+                    output({"n": number})
+                await trio.sleep(2 * GATHER_SECONDS)
+            output({"n": 3})
+            await trio.sleep(2 * GATHER_SECONDS)
+        nursery.cancel_scope.cancel()
+    output.close()
+    assert path.read_text() == '{"n":0}\n{"n\n{"n":3}\n'
+    assert [entry.get("lost") for entry in logs] == [None, 2]
 
 
 def test_half_a_line_does_not_spoil_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
