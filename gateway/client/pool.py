@@ -230,18 +230,21 @@ class Pool:
         except (OSError, ssl.SSLError, trio.BrokenResourceError, WireError, trio.TooSlowError, ElasticsearchException) as error:
             if link is not None:
                 await link.close(str(error))
-            target.failed(began, trio.current_time(), _reason(error))
+            reason, known = _reason(error), target.problem
+            target.failed(began, trio.current_time(), reason)
             self._failures += 1
             self._errors[target] = self._failures, error
             self._doubts.set()
-            log.warning("remote connection failed", cluster=self.alias, address=str(target.address), reason=target.problem)
+            # Said once for all attempts that fail alike.
+            tell = log.debug if reason == known else log.warning
+            tell("remote connection failed", cluster=self.alias, address=str(target.address), reason=reason)
         else:
             target.succeeded(began)
             self._errors.pop(target, None)
             nursery.start_soon(self._count_until_end, link, target)
             if target in self._targets.active:
                 self.links[link] = met
-                log.info("remote connection open", cluster=self.alias, address=str(target.address), version=str(link.version))
+                log.debug("remote connection open", cluster=self.alias, address=str(target.address), version=str(link.version))
             else:
                 await link.close("its node is not among those that were chosen")
         self._tell()
