@@ -13,7 +13,7 @@ from tests.elasticsearch.cases import HITS, QUERIES
 from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import LOCAL_INDEX
-from tests.elasticsearch.ways import ANSWERING, BY_PROXY, PAIRWISE, RELAYED, Way, over
+from tests.elasticsearch.ways import ANSWERING, APART, BY_PROXY, RELAYED, Way, over
 
 
 class Call(NamedTuple):
@@ -71,7 +71,7 @@ MERGED = [case for case in (*QUERIES, *HITS, *AGGREGATIONS) if case.index == "lo
 """A boosted index must be there on both sides, and is not."""
 
 
-@over([*BY_PROXY, *PAIRWISE])
+@over([*BY_PROXY, *APART])
 @pytest.mark.parametrize("case", MERGED, ids=lambda case: case.name)
 def test_both_clusters_are_merged_by_the_local_one(way: Way, case: Case) -> None:
     def search(alias: str) -> Any:

@@ -8,6 +8,7 @@ import random
 import string
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -129,9 +130,11 @@ async def _wait_for(what: Callable[[dict[str, bool]], bool], node: Node, seconds
         assert time.monotonic() < until, f"tasks of the upstream: {running}"
 
 
-@over(ROUTES)
-@pytest.mark.parametrize("minimized", ["true", "false"])
+@pytest.mark.parametrize(
+    ("way", "minimized"), list(zip(ROUTES, cycle(("true", "false", "false", "true")), strict=False)), indirect=["way"], ids=str
+)
 async def test_a_search_that_nobody_waits_for_ends_upstream(way: Way, slow: None, minimized: str) -> None:
+    """With and without minimized round trips: once for each model on either side."""
     upstream = way.clusters.upstream(way.route.real)
     path = f"/{way.alias}:{SLOW}/_search?request_cache=false&ccs_minimize_roundtrips={minimized}"
     with trio.fail_after(120):

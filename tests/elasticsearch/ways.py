@@ -63,6 +63,8 @@ RELAYED = [route for route in EVERY_RELAYED if _ALL or (route.version == NEWEST_
 """Eight of them, in which each three of version, models and upstream meet."""
 PAIRWISE = EVERY_RELAYED if _ALL else [_relayed(*values) for values in pairwise(_FACTORS)]
 """Six of them, in which each two of version, models and upstream meet: for what is asked by the hundred."""
+APART = EVERY_RELAYED if _ALL else [_relayed(NEWEST_9, "cert", "newest", "key"), _relayed(NEWEST_8, "key", "real", "cert")]
+"""Two that have nothing in common: for what the local cluster does most of itself."""
 
 
 @dataclass(frozen=True)
