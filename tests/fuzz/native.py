@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from gateway.cluster_actions import REMOTE_CLUSTER
 from gateway.native.asking import Asking
@@ -33,7 +34,7 @@ LIMITS = Limits(header=4096, frame=64 * 1024, depth=40, elements=2000)
 PIECE = 7
 REQUESTS = 4
 
-_BODIES = (
+_BODIES: tuple[Any, ...] = (
     {},
     {
         "query": {
