@@ -185,7 +185,7 @@ class LocalSettings(Group):
         return self.xpack.security.transport.ssl
 
 
-_FORM = Form(LocalSettings)
+_FORM = Form(LocalSettings, dotted={"users"})
 
 
 def load(path: Path, environ: Mapping[str, str]) -> LocalSettings:

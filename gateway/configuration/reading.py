@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -16,15 +16,20 @@ M = TypeVar("M", bound=Group)
 
 
 class Form(Generic[M]):
-    """All settings of a model by their full dotted names."""
+    """All settings of a model by their full dotted names. What an operator names in them has no dots, as in Elasticsearch, but for the
+    members of groups that are ``dotted``."""
 
-    def __init__(self, model: type[M]) -> None:
+    def __init__(self, model: type[M], *, dotted: Collection[str] = ()) -> None:
         self._model = model
         self._all = dict(setting_fields(model))
         self._is_list = {name: is_list for name, is_list in self._all.items() if "*" not in name}
-        # The operator's part of a name may have dots itself, as names of users do.
         self._named_by_operator = {
-            re.compile("\\.".join("(.+)" if part == "*" else re.escape(part) for part in name.split("."))): name
+            re.compile(
+                "\\.".join(
+                    re.escape(part) if part != "*" else "(.+)" if name.partition(".*")[0] in dotted else r"([^.]+)"
+                    for part in name.split(".")
+                )
+            ): name
             for name in self._all
             if "*" in name
         }
