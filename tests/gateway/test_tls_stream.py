@@ -14,7 +14,7 @@ import trio.testing
 from certs.files import identity_files, write_new
 from certs.issue import make_ca, make_server
 from gateway.limits import SEND_SECONDS
-from gateway.outlet import PIECE_BYTES, Outlet
+from gateway.outlet import PIECE_BYTES, Outlet, flush
 from gateway.tls_stream import SCRATCH_BYTES, TlsStream
 
 LARGE = bytes(range(256)) * (16 * 1024 * 1024 // 256)
@@ -217,3 +217,62 @@ async def test_a_certificate_that_is_not_trusted_breaks_both_ends(contexts: Cont
             nursery.start_soon(shake, client)
             nursery.start_soon(shake, server)
         assert sorted(type(cause).__name__ for cause in causes) == ["SSLCertVerificationError", "SSLError"]
+
+
+async def test_what_is_left_goes_out_together_with_the_next_flush(contexts: Contexts) -> None:
+    async with shaken(contexts) as (client, server), trio.open_nursery() as nursery:
+        outlet = Outlet(client, nursery.start_soon)
+        for number in range(3):
+            assert outlet.takes(1000)
+            outlet.leave(bytes([number]) * 1000)
+        with trio.move_on_after(0.05) as scope:
+            await server.receive_some()
+        assert scope.cancelled_caught
+        flush()
+        assert await received(server, 3000) == b"".join(bytes([number]) * 1000 for number in range(3))
+        outlet.leave(b"before")
+        await outlet.send(b" and after")
+        assert await received(server, 16) == b"before and after"
+
+
+async def test_what_is_left_is_never_within_the_message_of_another(contexts: Contexts) -> None:
+    async with shaken(contexts) as (client, server), trio.open_nursery() as nursery:
+        outlet = Outlet(client, nursery.start_soon)
+        outlet.leave(b"a" * 1000)
+        await outlet.begin()
+        assert not outlet.takes(1)
+        await outlet.put(b"b" * 1000)
+        flush()
+        await outlet.put(b"b" * 1000)
+        outlet.end()
+        assert outlet.takes(1)
+        assert await received(server, 3000) == b"a" * 1000 + b"b" * 2000
+
+
+async def test_what_a_full_socket_did_not_take_of_what_was_left_is_sent_by_a_task(contexts: Contexts) -> None:
+    async with shaken(contexts) as (client, server), trio.open_nursery() as nursery:
+        outlet = Outlet(client, nursery.start_soon)
+        size, count = PIECE_BYTES, 0
+        while outlet.takes(size):
+            outlet.leave(bytes([count]) * size)
+            flush()
+            count += 1
+        assert outlet.busy
+        nursery.start_soon(outlet.send, bytes([count]) * size)
+        data = await received(server, (count + 1) * size)
+        assert data == b"".join(bytes([number]) * size for number in range(count + 1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert outlet.takes(size)
+
+
+async def test_the_end_of_the_stream_shows_in_that_task_and_not_in_the_flush(contexts: Contexts) -> None:
+    async with shaken(contexts) as (client, _):
+        with pytest.RaisesGroup(trio.ClosedResourceError):
+            async with trio.open_nursery() as nursery:
+                outlet = Outlet(client, nursery.start_soon)
+                await client.aclose()
+                outlet.leave(b"x")
+                flush()
+                await trio.sleep_forever()
+        outlet.close()
+        assert not outlet.takes(1)
