@@ -79,7 +79,12 @@ class Pump:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._outlet.start_soon = nursery.start_soon
-                await self._read(nursery)
+                try:
+                    await self._read(nursery)
+                finally:
+                    # Before other tasks have a turn: those that bring answers would fail at a nursery that is closing.
+                    self._nursery = None
+                    self._outlet.close()
                 nursery.cancel_scope.cancel()
         except* WireError as group:
             error = first(group)
@@ -91,8 +96,6 @@ class Pump:
         except* trio.TooSlowError:
             log.warning("closing connection", reason="the other side takes no bytes", **about)
         finally:
-            self._nursery = None
-            self._outlet.close()
             with trio.move_on_after(1, shield=True):
                 await trio.aclose_forcefully(self.stream)
 

@@ -145,7 +145,12 @@ class Link:
         try:
             async with trio.open_nursery() as nursery:
                 self._outlet.start_soon = nursery.start_soon
-                await self._read()
+                try:
+                    await self._read()
+                finally:
+                    # Before other tasks have a turn: those that leave requests would fail at a nursery that is closing.
+                    self.closed = True
+                    self._outlet.close()
                 nursery.cancel_scope.cancel()
         except* WireError as group:
             reason = str(first(group))
@@ -154,7 +159,6 @@ class Link:
         except* trio.TooSlowError:
             reason = "the other side takes no bytes"
         finally:
-            self._outlet.close()
             await self.close()
             log.info("link closed", address=str(self.address), reason=self._end or reason, requests=len(self._waiting))
             waiting = list(self._waiting.values())

@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.x509 import load_pem_x509_certificate
 
-from certs.issue import Identity, make_ca, make_server
+from certs.issue import Identity, make_ca, make_client, make_server
 from gateway.demo.documents import indices
 from tests.elasticsearch.faults.caller import Caller
 from tests.elasticsearch.rig.filling import fill
@@ -133,8 +133,9 @@ class Site:
     def __post_init__(self) -> None:
         put(self.folder, "ca", self.ca)
         put(self.folder, "up-ca", self.ca)
-        for name in ("server", "upstream"):
-            put(self.folder, name, make_server(self.ca, name, NAMES))
+        put(self.folder, "server", make_server(self.ca, "server", NAMES))
+        # The nodes of a cluster are clients of each other, too.
+        put(self.folder, "upstream", make_client(self.ca, "upstream", NAMES))
 
     def upstream(self, name: str, settings: dict[str, str] | None = None) -> Upstream:
         own = {

@@ -9,6 +9,8 @@ import trio
 import trio.testing
 
 from gateway.links.answers import MAX_PARTS, RECEIVE_BYTES
+from gateway.links.link import Address, Link
+from protocol.client import ClientConnection
 from protocol.errors import ElasticsearchException
 from protocol.events import RequestReceived
 from protocol.exceptions import read_exception, unwrap
@@ -181,3 +183,24 @@ async def test_an_old_link_is_replaced_when_it_is_quiet(
         await trio.sleep(120)
         await whole(await backend.execute(call(b"c")))
     assert [[one.payload for one in each.requests] for each in played.connections if each.requests] == [[b"a", b"b"], [b"c"]]
+
+
+async def test_a_link_that_has_just_ended_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even in the moment in which its tasks end: who left a request there would fail with it, and a client lose its connection."""
+    taken: list[bool] = []
+    for _ in range(30):
+        here, _there = trio.testing.memory_stream_pair()
+        link = Link(Address("up", 9443), here, ClientConnection(offered=V_8_19, oldest=V_8_19, release="8.19.21"))
+        monkeypatch.setattr(link._outlet, "_tls", here)  # only over TLS is anything left for others to send
+
+        async def look(link: Link) -> None:
+            taken.append(link.takes(10))
+
+        async def fails(link: Link) -> None:
+            nursery.start_soon(look, link)
+            raise trio.BrokenResourceError("connection reset")
+
+        monkeypatch.setattr(Link, "_read", fails)
+        async with trio.open_nursery() as nursery:
+            await link.run()
+    assert not any(taken)
