@@ -355,7 +355,8 @@ def encode_head(
     else:
         parts = [_size(len(request_headers or ()))]
         for name, value in (request_headers or {}).items():
-            parts += _string(name), _string(value)
+            # A short value may be one that no other request has.
+            parts += _string(name), _encoded(value) if len(value) < 0x80 else _string(value)
         parts.append(_size(len(response_headers or ())))
         for name, values in (response_headers or {}).items():
             parts += _string(name), _size(len(values)), *map(_string, values)
@@ -381,6 +382,8 @@ def _string(text: str) -> bytes:
 
 def _encoded(text: str) -> bytes:
     """As it stands in a header, of whatever version."""
+    if len(text) < 0x80 and text.isascii():
+        return bytes((len(text),)) + text.encode("ascii")
     writer = Writer(V_8_19)
     writer.string(text)
     return writer.getvalue()
