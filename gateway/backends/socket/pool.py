@@ -123,7 +123,7 @@ class Pool:
         while True:
             began = trio.current_time()
             try:
-                problem = await self._one()
+                problem = await _unwrapped(self._one)
             except (OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
                 problem = str(error) or type(error).__name__
             except (ElasticsearchException, ValueError) as error:
@@ -175,6 +175,15 @@ class Pool:
             await trio.sleep(DESCRIBE_SECONDS)
             with trio.fail_after(CONNECT_SECONDS):
                 await self._ready(client)
+
+
+async def _unwrapped(one: Callable[[], Awaitable[str]]) -> str:
+    """What it returns, or the first of what it raises; of a cancellation that alone, whatever else ended at the same moment."""
+    try:
+        return await one()
+    except BaseExceptionGroup as group:
+        cancelled, rest = group.split(trio.Cancelled)
+        raise cancelled or first(rest or group) from None
 
 
 async def _ping(client: NativeClient) -> None:
