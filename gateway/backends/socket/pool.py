@@ -107,7 +107,7 @@ class Pool:
                 client = self._least_busy()
                 if client is not None:
                     return client
-                if self._open:
+                if any(each.leaving is None and not each.ended.is_set() for each in self._open):
                     raise ElasticsearchException("circuit_breaking_exception", f"[{self._place}] has too many requests open")
                 await self._changed.wait()
         raise ElasticsearchException(
