@@ -58,8 +58,6 @@ def _host(text: str) -> str:
 
 
 def _backend_type(text: str) -> str:
-    if text == "http":
-        raise ValueError(f"[{text}] is not available yet; allowed are [memory, relay, socket]")
     if text not in ("memory", "relay", "socket"):
         raise ValueError(f"[{text}] is not a backend; allowed are [memory, relay, socket] ([http] is not available yet)")
     return text

@@ -164,7 +164,10 @@ def test_nothing_is_the_defaults(tmp_path: Path, text: str) -> None:
         ),
         (
             "backend.type: http\n",
-            ["gateway.yml:1: setting [backend.type]: [http] is not available yet; allowed are [memory, relay, socket]"],
+            [
+                "gateway.yml:1: setting [backend.type]: [http] is not a backend; allowed are [memory, relay, socket] "
+                "([http] is not available yet)"
+            ],
         ),
         (
             "backend.type: disk\n",

@@ -32,7 +32,7 @@ from protocol.messages.get import GET, GetRequest
 from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX
 from protocol.messages.search_request import SEARCH, SearchRequest
 from protocol.messages.tasks import BanRequest
-from protocol.rest import FORMS, parse_search_response
+from protocol.rest import FORMS, parse_search_response, search_request
 from protocol.schema import Message
 
 log = structlog.get_logger("gateway.backends.decoding")
@@ -178,13 +178,19 @@ def _asked(targets: Sequence[Target], grant: Grant, body: Callable[[Shown], dict
         access = grant.access_to(name)
         seen = shown[name] = Shown(target.index, access.fields)
         # A role's queries see all fields; the filter of an alias is the reader's.
-        filters = [*access.filters(), *(rewritten(each, seen) for each in target.filters)]
+        filters = [*map(_full, access.filters()), *(rewritten(_full(each), seen) for each in target.filters)]
         asked.append({"index": name, **_filter(filters)})
         if (made := body(seen)) not in bodies:
             bodies.append(made)
     if len(bodies) > 1:
         raise refused_by_rules("one search of indices of which different fields are shown")
     return _Asked(asked, bodies[0], shown)
+
+
+def _full(query: dict[str, Any]) -> dict[str, Any]:
+    """A query of a role or an alias, which is as somebody wrote it, in the form that all others have. Raises ElasticsearchException."""
+    full: dict[str, Any] = (search_request([], {"query": query}).source or {})["query"]
+    return full
 
 
 def _filter(filters: list[dict[str, Any]]) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import trio
 
 from gateway.backends.opening import open_backend
@@ -45,7 +45,7 @@ def hit(_id: str, index: str = "orders", **more: Any) -> dict[str, Any]:
 
 
 def frame(header: dict[str, Any], *body: Any) -> bytes:
-    packed = msgpack.packb(header)
+    packed: bytes = msgpack.packb(header)
     rest = b"".join(msgpack.packb(each) for each in body)
     return struct.pack(">II", 4 + len(packed) + len(rest), len(packed)) + packed + rest
 

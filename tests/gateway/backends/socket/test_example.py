@@ -35,7 +35,8 @@ async def serving(folder: Path) -> AsyncIterator[Gateway]:
         database.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?)", ROWS)
         database.execute("INSERT INTO stock VALUES ('a', 'a red thing', 6, 1.0, 1)")
     database.close()
-    with subprocess.Popen([sys.executable, str(EXAMPLE), str(path), str(folder / "program.sock")]) as program:
+    arguments = [sys.executable, str(EXAMPLE), str(path), str(folder / "program.sock")]
+    with subprocess.Popen(arguments) as program:  # noqa: ASYNC220 - it starts at once
         try:
             with trio.fail_after(30):
                 async with gateway(folder) as made:

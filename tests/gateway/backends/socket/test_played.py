@@ -71,7 +71,7 @@ async def test_a_search_is_asked_index_by_index_with_the_filters_of_aliases_and_
             "small", query={"match": {"text": {"query": "t"}}}
         )
     (asked,) = program.asked
-    role, alias = {"term": {"team": "a"}}, {"range": {"size": {"lt": 5}}}
+    role, alias = {"term": {"team": {"value": "a"}}}, {"range": {"size": {"boost": 1.0, "lt": 5}}}
     assert asked["targets"] == [{"index": "orders", "filter": {"bool": {"filter": [role, alias]}}}]
     assert asked["body"] == {"query": {"match": {"text": {"query": "t"}}}}
     assert asked["now_millis"] > 0
@@ -217,7 +217,7 @@ async def test_a_get_shows_one_document_or_none(tmp_path: Path) -> None:
             await made.user().get("orders", "3")
     assert (got.exists, got.source, got.version) == (True, b'{"team":"a"}', 3)
     assert not absent.exists
-    assert program.asked[0] == {"target": {"index": "orders", "filter": {"term": {"team": "a"}}}, "id": "1"}
+    assert program.asked[0] == {"target": {"index": "orders", "filter": {"term": {"team": {"value": "a"}}}}, "id": "1"}
     assert caught.value.status == 502
 
 
