@@ -80,7 +80,7 @@ async def test_pages_of_several_indices_in_order_under_a_roles_query(tmp_path: P
         found = await made.user().search("orders", "stock", sort=sort, size=3, **{"from": 2})
         few = await made.user("orders", query={"term": {"team": "a"}}).search("orders", sort=sort)
         none = await made.user("orders", query={"term": {"team": "a"}}).get("orders", "3")
-        for query in ({"wildcard": {"team": {"value": "*"}}}, {"term": {"text": {"value": "red"}}}):
+        for query in ({"wildcard": {"team": {"wildcard": "*"}}}, {"term": {"text": {"value": "red"}}}):
             with pytest.raises(ElasticsearchException, match="is not supported by the SQLite backend"):
                 await made.user().search("orders", query=query)
     assert [str(hit.id) for hit in found.hits.hits] == ["1", "4", "3"]
