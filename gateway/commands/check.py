@@ -91,7 +91,22 @@ def _lines(settings: Settings) -> Iterator[str]:
     else:
         yield f"keys: {store} will be made"
     yield _audit(settings)
-    yield from [_relay(settings)] if settings.backend.type == "relay" else _loads(settings.backend.memory.load)
+    match settings.backend.type:
+        case "relay":
+            yield _relay(settings)
+        case "socket":
+            yield _socket(settings)
+        case _:
+            yield from _loads(settings.backend.memory.load)
+
+
+def _socket(settings: Settings) -> str:
+    """Which program would be asked. No connection is made."""
+    from gateway.backends.socket.opening import place_of
+
+    options = settings.backend.socket
+    own = f", with {_certificate(options.ssl)}" if options.ssl.certificate is not None else ""
+    return f"backend program at {place_of(options)}{own}"
 
 
 def _relay(settings: Settings) -> str:

@@ -58,10 +58,8 @@ def _host(text: str) -> str:
 
 
 def _backend_type(text: str) -> str:
-    if text in ("http", "socket"):
-        raise ValueError(f"[{text}] is not available yet; allowed are [memory, relay]")
-    if text not in ("memory", "relay"):
-        raise ValueError(f"[{text}] is not a backend; allowed are [memory, relay] ([http, socket] are not available yet)")
+    if text not in ("memory", "relay", "socket"):
+        raise ValueError(f"[{text}] is not a backend; allowed are [memory, relay, socket] ([http] is not available yet)")
     return text
 
 
@@ -99,6 +97,11 @@ def _size_between(lowest: int, highest: int) -> AfterValidator:
         return size
 
     return AfterValidator(check)
+
+
+def _socket_address(text: str, info: ValidationInfo) -> str:
+    scheme, _, path = _filled(text).partition(":")
+    return f"unix:{_resolve(Path(path), info)}" if scheme == "unix" and path else text
 
 
 def _positive(duration: int) -> int:
@@ -360,10 +363,24 @@ class RelaySettings(Group):
     """Refuse requests whose index names cannot be decoded here, and which the upstream alone would judge."""
 
 
+class SocketSettings(Group):
+    """The program that is the backend, and how it is reached."""
+
+    address: Annotated[str, AfterValidator(_socket_address)] | None = None
+    """``unix:PATH``, where a relative path starts at the folder of the settings, or ``host:port``, which is always TLS."""
+    server_name: Text | None = None
+    """The name to ask for and to verify, when it is not that of the address."""
+    ssl: ClientSsl = Field(default_factory=ClientSsl)
+    connections: Count = 2
+    timeout: Duration = 30 * 10**9
+    """For the answer to a request."""
+
+
 class BackendSettings(Group):
     type: Annotated[str, AfterValidator(_backend_type)] = "memory"
     relay: RelaySettings = Field(default_factory=RelaySettings)
     memory: MemorySettings = Field(default_factory=MemorySettings)
+    socket: SocketSettings = Field(default_factory=SocketSettings)
 
 
 class LogSettings(Group):

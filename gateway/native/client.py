@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 import trio
 
-from gateway.connection import RECEIVE_BYTES
+from gateway.links.answers import RECEIVE_BYTES
 from gateway.links.link import connect as connect_socket
 from gateway.outlet import Outlet
 from gateway.tls_stream import TlsStream
@@ -60,11 +60,12 @@ class Answer:
 
 class NativeClient:
     """A greeted connection. ``welcome`` is what the other end said of itself; ``leaving`` why it takes no more requests, if it does
-    not."""
+    not; ``ended`` is set when the connection is closed."""
 
     def __init__(self, stream: trio.abc.Stream, hello: Hello, limits: Limits = ANSWER_LIMITS) -> None:
         self.welcome = Welcome(0, {})
         self.leaving: str | None = None
+        self.ended = trio.Event()
         self._hello = hello
         self._stream = stream
         self._outlet = Outlet(stream)
@@ -88,6 +89,10 @@ class NativeClient:
             message, data = await receive.receive()
             if not isinstance(message, Response):
                 raise _failure(data)
+            if not message.last:
+                raise ElasticsearchException(
+                    "transport_serialization_exception", "malformed answer: in parts, which nobody asked for"
+                )
             return Answer(message.status, _read(data), message.headers)
 
     @asynccontextmanager
@@ -108,6 +113,15 @@ class NativeClient:
             if not isinstance(message, Response):
                 raise _failure(data)
             yield Stream(self, request_id, receive, message, _read(data))
+
+    @property
+    def open_requests(self) -> int:
+        """Requests that have not been answered, those that were cancelled as well."""
+        return self._machine.open_requests
+
+    async def abort(self) -> None:
+        """Close the connection whatever is on its way."""
+        await trio.aclose_forcefully(self._stream)
 
     async def ping(self) -> None:
         """Returns when the other end has answered."""
@@ -220,6 +234,7 @@ class NativeClient:
     def _end(self, reason: str) -> None:
         if self._ended is None:
             self._ended = reason
+        self.ended.set()
         self._ponged.set()
         for waiting in self._waiting.values():
             waiting.close()

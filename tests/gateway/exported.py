@@ -71,8 +71,12 @@ class Asking:
 
     def call(self, action: str, payload: bytes) -> bytes:
         """The answer's payload. Raises ElasticsearchException."""
+        return trio.run(self.ask, action, payload)
+
+    async def ask(self, action: str, payload: bytes) -> bytes:
+        """The same, for who is in a trio loop already."""
         request = RequestReceived(Header(1, Status(0), V_8_19, 100, action, self._headers), payload, None)
-        answer = trio.run(self._dispatcher.handle, request, Peer(self._interface, "a", 1))
+        answer = await self._dispatcher.handle(request, Peer(self._interface, "a", 1))
         assert isinstance(answer, bytes)
         return answer
 

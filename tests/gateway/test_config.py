@@ -164,13 +164,16 @@ def test_nothing_is_the_defaults(tmp_path: Path, text: str) -> None:
         ),
         (
             "backend.type: http\n",
-            ["gateway.yml:1: setting [backend.type]: [http] is not available yet; allowed are [memory, relay]"],
+            [
+                "gateway.yml:1: setting [backend.type]: [http] is not a backend; allowed are [memory, relay, socket] "
+                "([http] is not available yet)"
+            ],
         ),
         (
             "backend.type: disk\n",
             [
-                "gateway.yml:1: setting [backend.type]: [disk] is not a backend; allowed are [memory, relay] "
-                "([http, socket] are not available yet)"
+                "gateway.yml:1: setting [backend.type]: [disk] is not a backend; allowed are [memory, relay, socket] "
+                "([http] is not available yet)"
             ],
         ),
         (

@@ -104,7 +104,7 @@ class MemoryBackend:
         return self._cluster.metadata()
 
     async def execute(self, call: Call) -> bytes:
-        handler = _HANDLERS.get(call.action)
+        handler = HANDLERS.get(call.action)
         if handler is None:
             raise ElasticsearchException(
                 "illegal_argument_exception", f"action [{call.action}] is not supported by the in-memory cluster"
@@ -115,11 +115,11 @@ class MemoryBackend:
 def _search(cluster: MemoryCluster, grant: Grant, request: SearchRequest) -> Message:
     _refuse_what_is_not_done(request)
     return cluster.search(
-        _covered(cluster, grant, request.indices_options),
+        covered(cluster, grant, request.indices_options),
         request.indices_options,
         request.source or {},
         # Date math on all clusters of a search starts from one moment, which the coordinating node sends along.
-        now_millis=_now_millis() if request.local_cluster_alias is None else request.absolute_start_millis,
+        now_millis=now_millis() if request.local_cluster_alias is None else request.absolute_start_millis,
         cluster_alias=request.local_cluster_alias,
         final_reduce=request.final_reduce,
         allow_partial_results=request.allow_partial_search_results is not False,
@@ -127,7 +127,7 @@ def _search(cluster: MemoryCluster, grant: Grant, request: SearchRequest) -> Mes
     )
 
 
-def _covered(cluster: MemoryCluster, grant: Grant, options: IndicesOptions, *, data_streams: bool = True) -> tuple[str, ...]:
+def covered(cluster: MemoryCluster, grant: Grant, options: IndicesOptions, *, data_streams: bool = True) -> tuple[str, ...]:
     """The names that were authorized, when all that is behind them is. Authorization and this cluster resolve names each by itself;
     should they ever differ, nothing is answered."""
     names = grant.names or ()
@@ -154,10 +154,10 @@ def _field_caps(cluster: MemoryCluster, grant: Grant, request: FieldCapsRequest)
     if request.merge_results:
         raise ElasticsearchException("illegal_argument_exception", "[merge_results] is not supported by the in-memory cluster")
     return cluster.field_caps(
-        _covered(cluster, grant, request.options),
+        covered(cluster, grant, request.options),
         request.options,
         request.fields,
-        now_millis=_now_millis() if request.now is None else request.now,
+        now_millis=now_millis() if request.now is None else request.now,
         filters=request.filters,
         types=request.types,
         include_empty=request.include_empty_fields,
@@ -169,9 +169,9 @@ def _field_caps(cluster: MemoryCluster, grant: Grant, request: FieldCapsRequest)
 
 def _terms_enum(cluster: MemoryCluster, grant: Grant, request: TermsEnumRequest) -> Message:
     check_terms_enum(request)
-    targets = cluster.targets(_covered(cluster, grant, request.options), request.options)
+    targets = cluster.targets(covered(cluster, grant, request.options), request.options)
     return terms_enum(
-        [(target.index, grant.access_to(target.index.name)) for target in targets], request, now_millis=_now_millis()
+        [(target.index, grant.access_to(target.index.name)) for target in targets], request, now_millis=now_millis()
     )
 
 
@@ -180,7 +180,7 @@ def _get(cluster: MemoryCluster, grant: Grant, request: GetRequest) -> Message:
     if request.index is not None and split_selector(request.index)[1] is not None:
         # Authorization has seen the selector; this request has no place for one.
         raise unsupported_selector(request.index)
-    names = _covered(cluster, grant, request.OPTIONS, data_streams=False)
+    names = covered(cluster, grant, request.OPTIONS, data_streams=False)
     targets = cluster.targets(names, request.OPTIONS, data_streams=False)
     if len(targets) != 1:
         raise ElasticsearchException(
@@ -221,11 +221,11 @@ def _statistics(cluster: MemoryCluster, _: Grant, __: Message) -> Message:
     )
 
 
-def _now_millis() -> int:
+def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
-_HANDLERS: dict[str, Callable[[MemoryCluster, Grant, Any], Message]] = {
+HANDLERS: dict[str, Callable[[MemoryCluster, Grant, Any], Message]] = {
     SEARCH: _search,
     FIELD_CAPS: _field_caps,
     TERMS_ENUM: _terms_enum,
@@ -234,3 +234,4 @@ _HANDLERS: dict[str, Callable[[MemoryCluster, Grant, Any], Message]] = {
     RESOLVE_CLUSTER: _resolve_cluster,
     REMOTE_CLUSTER_STATS: _statistics,
 }
+"""By action."""
