@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from tests.elasticsearch.comparing import anonymous, differences, normalize
-from tests.elasticsearch.equivalence.pairs import pairwise
 from tests.elasticsearch.rig.clusters import MODELS, MODES, UPSTREAMS, USER_PASSWORD, Clusters
 from tests.elasticsearch.rig.gateway import Gateway
 from tests.elasticsearch.rig.maven import NEWEST_8, NEWEST_9
@@ -61,10 +60,8 @@ EVERY_RELAYED = [_relayed(*values) for values in product(*_FACTORS.values())]
 _ALL = os.environ.get("RCGATEWAY_RELAY") == "all"
 RELAYED = [route for route in EVERY_RELAYED if _ALL or (route.version == NEWEST_9) == _is_half(route)]
 """Eight of them, in which each three of version, models and upstream meet."""
-PAIRWISE = EVERY_RELAYED if _ALL else [_relayed(*values) for values in pairwise(_FACTORS)]
-"""Six of them, in which each two of version, models and upstream meet: for what is asked by the hundred."""
 APART = EVERY_RELAYED if _ALL else [_relayed(NEWEST_9, "cert", "newest", "key"), _relayed(NEWEST_8, "key", "real", "cert")]
-"""Two that have nothing in common: for what the local cluster does most of itself."""
+"""Two that have nothing in common: for what is asked by the hundred."""
 
 
 @dataclass(frozen=True)

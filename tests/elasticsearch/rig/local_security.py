@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -21,10 +21,10 @@ POLL_SECONDS = 0.5
 _PASSWORD = "e-password"
 
 
-def record(node: Node, certificates: Path) -> Iterator[dict[str, Any]]:
-    """For each of USERS ``{"version", "node", "user", "headers" or "refused"}``: the headers of a search in the API key model, or the error
-    that the node answered itself; then ``certificate`` with those of the certificate model. The nodes' own handshakes come first, as
-    ``{"version", "node", "handshakes": [{"action", "headers"}]}``."""
+def record(node: Node, certificates: Path, users: Sequence[dict[str, Any]] = USERS) -> Iterator[dict[str, Any]]:
+    """For each of the users ``{"version", "node", "user", "headers" or "refused"}``: the headers of a search in the API key model, or the
+    error that the node answered itself; then ``certificate`` with those of the certificate model. The nodes' own handshakes come first,
+    as ``{"version", "node", "handshakes": [{"action", "headers"}]}``."""
     files = {name: certificates / name for name in ("server.crt", "server.key", "ca.crt")}
     node.rest("POST", "/_security/role", {"roles": {ROLE_PREFIX + name: role for name, role in ROLES.items()}})
     file = node.folder / "config" / "roles.yml"
@@ -46,7 +46,7 @@ def record(node: Node, certificates: Path) -> Iterator[dict[str, Any]]:
             }
         try:
             _wait_for_the_file(node)
-            for user in USERS:
+            for user in users:
                 node.rest("PUT", f"/_security/user/{USER}", {**user, "password": _PASSWORD})
                 yield {
                     **about,
