@@ -13,7 +13,7 @@ from tests.elasticsearch.cases import HITS, QUERIES
 from tests.elasticsearch.cases_aggregations import AGGREGATIONS
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import LOCAL_INDEX
-from tests.elasticsearch.ways import ANSWERING, APART, BY_PROXY, RELAYED, Way, over
+from tests.elasticsearch.ways import ANSWERING, APART, BY_PROXY, CROSSED, RELAYED, Way, over
 
 
 class Call(NamedTuple):
@@ -76,7 +76,7 @@ MERGED = [
 first."""
 
 
-@over([*BY_PROXY, *APART])
+@over([*(route for route in CROSSED if route.mode == "proxy"), *APART])
 @pytest.mark.parametrize("case", MERGED, ids=lambda case: case.name)
 def test_both_clusters_are_merged_by_the_local_one(way: Way, case: Case) -> None:
     def search(alias: str) -> Any:

@@ -13,7 +13,7 @@ from tests.elasticsearch.case import Case
 from tests.elasticsearch.cases import SEARCHES
 from tests.elasticsearch.comparing import differences, normalize
 from tests.elasticsearch.rig.clusters import SOCKETS, wait_connected
-from tests.elasticsearch.ways import ANSWERING, APART, Way, over
+from tests.elasticsearch.ways import ANSWERING, APART, CROSSED, Way, over
 
 _real: dict[tuple[str, str, str], Any] = {}
 
@@ -43,7 +43,7 @@ def test_the_local_cluster_is_connected(way: Way) -> None:
     assert info.get("cluster_credentials") == ("::es_redacted::" if way.route.model == "key" else None)
 
 
-@over([*ANSWERING, *APART])
+@over([*CROSSED, *APART])
 @pytest.mark.parametrize("case", SEARCHES, ids=lambda case: case.name)
 def test_a_search_gives_what_a_real_remote_gives(way: Way, case: Case) -> None:
     real = real_answer(way, case)

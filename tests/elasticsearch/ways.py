@@ -1,7 +1,7 @@
 """How a local cluster reaches a remote one, beside how it reaches the real one of which the answers must be the same.
 
-A gateway that answers by itself is reached by each version, model and mode. One in front of a real cluster passes on what it gets, so
-with it only some combinations of version, models and upstream are taken; with ``RCGATEWAY_RELAY=all`` each is.
+What is asked by the hundred goes by some of the ways only, in which each version, model, mode and upstream has its turn; with
+``RCGATEWAY_WAYS=all`` it goes by each.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ class Route:
 ANSWERING = [Route(version, model, "real", "gw", mode) for version, model, mode in product(VERSIONS, MODELS, MODES)]
 """To the gateway that answers by itself."""
 BY_PROXY = [route for route in ANSWERING if route.mode == "proxy"]
+_ALL = os.environ.get("RCGATEWAY_WAYS") == "all"
+CROSSED = [
+    route for route in ANSWERING if _ALL or (route.version == NEWEST_9) == ((route.model == "key") == (route.mode == "proxy"))
+]
+"""Four of them, in which each two of version, model and mode meet."""
 
 _FACTORS = {"version": VERSIONS, "model": MODELS, "real": tuple(UPSTREAMS.values()), "outer": MODELS}
 
@@ -57,7 +62,6 @@ def _is_half(route: Route) -> bool:
 
 EVERY_RELAYED = [_relayed(*values) for values in product(*_FACTORS.values())]
 """To gateways in front of real clusters: sixteen."""
-_ALL = os.environ.get("RCGATEWAY_RELAY") == "all"
 RELAYED = [route for route in EVERY_RELAYED if _ALL or (route.version == NEWEST_9) == _is_half(route)]
 """Eight of them, in which each three of version, models and upstream meet."""
 APART = EVERY_RELAYED if _ALL else [_relayed(NEWEST_9, "cert", "newest", "key"), _relayed(NEWEST_8, "key", "real", "cert")]
