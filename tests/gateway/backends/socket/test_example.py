@@ -64,6 +64,12 @@ async def serving(folder: Path) -> AsyncIterator[Gateway]:
         ({"bool": {"must_not": [{"range": {"size": {"gte": 5}}}]}}, "34"),
         ({"bool": {"should": [{"term": {"team": {"value": "b"}}}, {"term": {"size": {"value": 1}}}]}}, "34"),
         ({"bool": {"filter": [{"exists": {"field": "price"}}], "should": [{"match_all": {}}]}}, "134"),
+        ({"bool": {"filter": [{"match_all": {}}], "should": [{"ids": {"values": ["1"]}}], "minimum_should_match": "1"}}, "1"),
+        ({"bool": {"must_not": [{"match_none": {}}], "should": [{"ids": {"values": ["1"]}}]}}, "1"),
+        ({"range": {"size": {}}}, "124"),
+        ({"range": {"size": {"gt": 4.5, "lte": "5"}}}, "1"),
+        ({"term": {"size": {"value": 5.5}}}, ""),
+        ({"terms": {"team": []}}, ""),
     ],
 )
 async def test_queries_find_what_elasticsearch_would(tmp_path: Path, query: dict[str, Any], ids: str) -> None:
