@@ -25,7 +25,7 @@ _HIT: Final = frozenset(
 )
 _GET: Final = frozenset({"_index", "_id", "found", "_source", "_version", "_seq_no", "_primary_term", "_ignored", "_routing"})
 _BY_FIELD: Final = ("fields", "highlight", "ignored_field_values")
-_META: Final = ("_ignored", "_routing")
+_META: Final = ("_ignored", "_routing", "_version", "_seq_no", "_primary_term")
 _KINDS: Final[dict[str, frozenset[str]]] = {"terms": frozenset({"sterms", "lterms", "dterms"})}
 """How typed keys call the results of an aggregation, where not as itself."""
 _BESIDE: Final = frozenset(

@@ -21,6 +21,7 @@ from gateway.backends.memory.backend import HANDLERS, covered, now_millis
 from gateway.backends.memory.cluster import MemoryCluster
 from gateway.backends.memory.fetch import parse_source_option
 from gateway.backends.memory.get import check_get as check_known_get
+from gateway.backends.memory.restricted import restricted
 from gateway.backends.memory.search import Target
 from gateway.backends.memory.worker import Worker
 from gateway.configuration.model import Settings
@@ -176,7 +177,9 @@ def _asked(targets: Sequence[Target], grant: Grant, body: Callable[[Shown], dict
     for target in targets:
         name = target.index.name
         access = grant.access_to(name)
-        seen = shown[name] = Shown(target.index, access.fields)
+        # Refuses rules that cannot be enforced, for one a query that uses the current time.
+        restricted(target.index, access)
+        seen = shown[name] = Shown(target.index, access.fields, bool(access.queries))
         # A role's queries see all fields; the filter of an alias is the reader's.
         filters = [*map(_full, access.filters()), *(rewritten(_full(each), seen) for each in target.filters)]
         asked.append({"index": name, **_filter(filters)})

@@ -22,6 +22,7 @@ _AS_IT_IS: Final = frozenset(
 """Members that read nothing but the hits, whose fields are looked at when they come."""
 _WITHOUT_EFFECT: Final = frozenset({"stats"})
 _LISTS_OF_FIELDS: Final = ("fields", "docvalue_fields")
+_SORTS_OF_NO_FIELD: Final = frozenset({"_shard_doc", "_script", "_geo_distance"})
 _METRICS: Final = frozenset({"sum", "min", "max", "value_count", "stats"})
 _BUCKETS: Final = frozenset({"terms", "range", "missing"})
 _OF_A_FIELD: Final[dict[str, frozenset[str]]] = {
@@ -78,7 +79,7 @@ def body_for(source: Mapping[str, Any], shown: Shown, *, final: bool) -> Json:
         elif name == "aggs":
             body[name] = _aggregations(value, shown, final=final)
         elif name == "highlight":
-            _check_highlight(value)
+            _check_highlight(value, shown)
             body[name] = value
         elif name == "stored_fields":
             body.setdefault("_source", source.get("_source", _wants_source(value)))
@@ -86,6 +87,8 @@ def body_for(source: Mapping[str, Any], shown: Shown, *, final: bool) -> Json:
             raise refused(f"[{name}] of a search")
     if not shown.everything:
         _check_listed(source)
+        if not shown.shows("_id"):
+            raise refused_by_rules("a search without [_id]")
     return body
 
 
@@ -107,15 +110,19 @@ def _check_sort(sorts: Sequence[Json], shown: Shown) -> None:
         ((name, options),) = each.items()
         if name in ("_score", "_doc"):
             continue
-        if name == "_shard_doc" or "nested" in options:
-            raise refused(f"[sort] by [{name}]" if name == "_shard_doc" else "[nested] of [sort]")
+        if name in _SORTS_OF_NO_FIELD:
+            raise refused(f"[sort] by [{name}]")
+        if "nested" in options:
+            raise refused("[nested] of [sort]")
         check_field(name, "[sort] by", shown)
 
 
-def _check_highlight(highlight: Json) -> None:
+def _check_highlight(highlight: Json, shown: Shown) -> None:
     for part in (highlight, *_named(highlight.get("fields", {}))):
         if "highlight_query" in part:
             raise refused("[highlight_query]")
+        if part.get("matched_fields") and not shown.everything:
+            raise refused_by_rules("[matched_fields] of a highlight")
 
 
 def _named(fields: Any) -> list[Json]:
@@ -167,6 +174,9 @@ def _kind(name: str, kind: str, body: Json, shown: Shown, *, final: bool) -> Jso
     if "field" not in body:
         raise refused(f"aggregation [{name}] without a field")
     check_field(body["field"], "an aggregation on", shown)
+    if kind == "terms" and body.get("min_doc_count") == 0 and shown.filtered:
+        # It lists values of documents that do not match, of which nobody can tell whether they may be seen.
+        raise refused(f"[min_doc_count] 0 of aggregation [{name}], where the user's roles hide documents,")
     return _unreduced(body) if kind == "terms" and not final else body
 
 

@@ -41,6 +41,10 @@ _UNDER_THE_GATEWAY: Final = "_index"
 """A field whose values are the names of indices, which the client knows by other names than the source."""
 
 
+_METADATA: Final = frozenset({"_id", "_routing", "_ignored", "_version", "_seq_no", "_primary_term"})
+"""Those that tell nothing of other fields; ``_field_names``, ``_source`` and scripts in the place of a field do."""
+
+
 def refused(what: str) -> ElasticsearchException:
     """By its name."""
     return ElasticsearchException("illegal_argument_exception", f"{what} is not supported by the gateway's backend")
@@ -56,6 +60,8 @@ class Shown:
 
     index: Index
     fields: FieldAccess | None
+    filtered: bool = False
+    """Whether a role's query hides documents."""
 
     @property
     def everything(self) -> bool:
@@ -67,8 +73,8 @@ class Shown:
         if self.fields is None:
             return True
         field = self.index.field(name)
-        if field is None:
-            return name.startswith("_") and self.fields.allows(name)
+        if field is None or name.startswith("_"):
+            return name in _METADATA and self.fields.allows(name)
         return self.fields.allows(field.name)
 
 
@@ -92,6 +98,8 @@ def rewritten(query: Json, shown: Shown) -> Json:
             raise refused_by_rules(f"query [exists] on the object [{body['field']}]")
         return _of_field(query, body["field"], shown)
     if kind in _ONE_FIELD:
+        if len(body) != 1:
+            raise refused(f"query [{kind}] without one field")
         return _of_field(query, next(iter(body)), shown)
     if kind == "terms":
         return _terms(query, body, shown)

@@ -24,12 +24,15 @@ from protocol.versions import V_8_19
 from tests.gateway.exported import Asking, Remote
 
 PROPERTIES = {"team": {"type": "keyword"}, "text": {"type": "text"}, "secret": {"type": "keyword"}, "size": {"type": "long"}}
+TEXT = {"type": "text"}
 INDEX: dict[str, Any] = {"mappings": {"properties": PROPERTIES}}
 DESCRIPTION: dict[str, Any] = {
     "indices": {
         "orders": {**INDEX, "aliases": {"small": {"filter": {"range": {"size": {"lt": 5}}}}, "both": {}}},
         "stock": {**INDEX, "aliases": {"both": {}}},
         "vault": INDEX,
+        "dated": {"mappings": {"properties": {"at": {"type": "date"}}}},
+        "people": {"mappings": {"properties": {"user": {"properties": {"name": TEXT, "secret": TEXT}}}}},
     }
 }
 
