@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -56,7 +57,7 @@ def frame(header: dict[str, Any], *body: Any) -> bytes:
 class Connection:
     """One connection of the gateway to the program."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._data = b""
 
@@ -89,7 +90,8 @@ Answer = Callable[[Connection, dict[str, Any], Any], Awaitable[None]]
 
 @dataclass
 class Program:
-    """``answer`` is what it does with a search or a get; all that it was asked is in ``asked``, and in ``other`` what no request is."""
+    """``answer`` is what it does with a search or a get; all that it was asked is in ``asked``, and in ``other`` what no request is.
+    With ``context`` it speaks TLS at a ``port`` of the kernel's choice instead of the path."""
 
     path: Path
     answer: Answer
@@ -97,9 +99,21 @@ class Program:
     asked: list[Any] = field(default_factory=list)
     other: list[dict[str, Any]] = field(default_factory=list)
     connections: int = 0
+    context: ssl.SSLContext | None = None
+    port: int = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        if self.context is not None:
+            context = self.context
+            async with trio.open_nursery() as nursery:
+                listeners = await trio.open_tcp_listeners(self.port, host="127.0.0.1")
+                self.port = listeners[0].socket.getsockname()[1]
+                secure = [trio.SSLListener(each, context) for each in listeners]
+                nursery.start_soon(trio.serve_listeners, self._serve, secure)
+                yield
+                nursery.cancel_scope.cancel()
+            return
         self.path.unlink(missing_ok=True)
         with trio.socket.socket(trio.socket.AF_UNIX) as listening:
             await listening.bind(str(self.path))
@@ -109,7 +123,7 @@ class Program:
                 yield
                 nursery.cancel_scope.cancel()
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def _serve(self, stream: trio.abc.Stream) -> None:
         self.connections += 1
         connection = Connection(stream)
         try:
