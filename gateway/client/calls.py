@@ -21,7 +21,7 @@ from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX
 from protocol.messages.search_request import SEARCH
 from protocol.messages.search_response import SearchResponse
 from protocol.messages.terms_enum import TERMS_ENUM
-from protocol.rest import FORMS, Call, render_count
+from protocol.rest import FORMS, Call, count_call, render_count
 from protocol.schema import Message
 
 Json = dict[str, Any]
@@ -51,16 +51,10 @@ class Calls:
 
     async def count(self, user: str, indices: Indices, body: Body = b"", **params: Parameter) -> Json:
         """``POST /{indices}/_count``."""
-        call = Call(_names(indices), {**params, "size": 0, "track_total_hits": True}, body)
-        parsed, place = call.parsed()
-        for name in parsed:
-            if name != "query":
-                raise place.parsing(f"request does not support [{name}]")
+        call = count_call(Call(_names(indices), params, body))
         response = await self.execute(user, SEARCH, FORMS[SEARCH].request(call))
         assert isinstance(response, SearchResponse)  # noqa: S101 - what a search answers
-        if "terminate_after" not in params:
-            response.terminated_early = None  # then a node does not show it
-        return render_count(response)
+        return render_count(response, params)
 
     async def msearch(self, user: str, searches: Sequence[tuple[Mapping[str, Any], Body]], **params: Parameter) -> Json:
         """``POST /_msearch``: each search is a header (``index``, and parameters of the URL) and a body. One that fails has its

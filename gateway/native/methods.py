@@ -36,7 +36,7 @@ from protocol.messages.resolve import RESOLVE_CLUSTER, RESOLVE_INDEX, ResolveClu
 from protocol.messages.search_request import SEARCH
 from protocol.messages.search_response import SearchResponse
 from protocol.messages.terms_enum import TERMS_ENUM, TermsEnumResponse
-from protocol.rest import FORMS, render_count
+from protocol.rest import FORMS, count_call, render_count
 from protocol.rest import Call as RestCall
 from protocol.rest.hits import render_hit
 from protocol.rest.parameters import Parameters
@@ -179,13 +179,8 @@ def _one_of(search: Any, asked: Asked) -> Plan | ElasticsearchException:
 
 
 def _count(asked: Asked) -> Plan:
-    rest = _rest_call(replace(asked, params={**asked.params, "size": 0, "track_total_hits": True}))
-    parsed, place = rest.parsed()
-    for name in parsed:
-        if name != "query":
-            raise place.parsing(f"request does not support [{name}]")
-    call = Call(SEARCH, FORMS[SEARCH].request(rest), SearchResponse)
-    return Plan([call], lambda answers: (200, render_count(cast("SearchResponse", answers[0]))))
+    call = Call(SEARCH, FORMS[SEARCH].request(count_call(_rest_call(asked))), SearchResponse)
+    return Plan([call], lambda answers: (200, render_count(cast("SearchResponse", answers[0]), asked.params)))
 
 
 def _field_caps(asked: Asked) -> Plan:

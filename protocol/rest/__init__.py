@@ -10,7 +10,7 @@
 *Place*: where in a body something is wrong, for errors in the words and with the positions of Elasticsearch's parsers.
 """
 
-from protocol.rest.calls import Call
+from protocol.rest.calls import Call, count_call
 from protocol.rest.errors import parse_error, parse_rest_error
 from protocol.rest.forms import FORMS, RestForm
 from protocol.rest.search_request import search_call, search_request
@@ -21,6 +21,7 @@ __all__ = [
     "FORMS",
     "Call",
     "RestForm",
+    "count_call",
     "parse_error",
     "parse_rest_error",
     "parse_search_response",

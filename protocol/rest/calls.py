@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from protocol.messages.common import TimeUnit, TimeValue
@@ -31,6 +31,15 @@ class Call:
     def parsed(self) -> tuple[Mapping[str, Any], Place]:
         """The body, and the place that it is. Raises ElasticsearchException where it is not a JSON object."""
         return parsed(self.body)
+
+
+def count_call(call: Call) -> Call:
+    """The search that a ``_count`` is. Raises ElasticsearchException for a body with more than a query."""
+    body, place = call.parsed()
+    for name in body:
+        if name != "query":
+            raise place.parsing(f"request does not support [{name}]")
+    return replace(call, params={**call.params, "size": 0, "track_total_hits": True})
 
 
 def parsed(body: Mapping[str, Any] | str | bytes) -> tuple[Mapping[str, Any], Place]:

@@ -12,6 +12,7 @@ from protocol.messages.search_response import Cluster, Clusters, ClusterStatus, 
 from protocol.messages.suggestions import PhraseEntry, Suggestion, SuggestionEntry, SuggestionOption, TermEntry, TermOption
 from protocol.rest.aggregations import render as render_aggregations
 from protocol.rest.hits import render_hits
+from protocol.rest.parameters import Given
 from protocol.rest.texts import single
 
 Json = dict[str, Any]
@@ -57,9 +58,10 @@ def render_search(
     return body
 
 
-def render_count(response: SearchResponse) -> Json:
-    """The body of ``_count``, from a search that asked for no hits and for all to be counted."""
-    body: Json = {} if response.terminated_early is None else {"terminated_early": response.terminated_early}
+def render_count(response: SearchResponse, params: Given) -> Json:
+    """The body of ``_count`` with those parameters, from the search that it is (``count_call``). As ``RestCountAction`` does, it says
+    whether counting was terminated early only where that was asked for."""
+    body: Json = {"terminated_early": response.terminated_early is True} if "terminate_after" in params else {}
     body["count"] = 0 if response.hits.total is None else response.hits.total.value
     return body | {"_shards": render_search(response)["_shards"] | {"skipped": 0}}
 

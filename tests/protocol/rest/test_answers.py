@@ -52,7 +52,7 @@ def test_without_typed_keys_names_stand_alone() -> None:
 def test_a_count_shows_no_skipped_shards() -> None:
     found = response("hits-size-0")
     found.skipped_shards = 1
-    assert render_count(found) == {
+    assert render_count(found, {}) == {
         "count": ANSWERS["hits-size-0"]["rest"]["hits"]["total"]["value"],
         "_shards": {"total": 4, "successful": 4, "skipped": 0, "failed": 0},
     }
