@@ -42,9 +42,11 @@ class Route:
 ANSWERING = [Route(version, model, "real", "gw", mode) for version, model, mode in product(VERSIONS, MODELS, MODES)]
 """To the gateway that answers by itself."""
 BY_PROXY = [route for route in ANSWERING if route.mode == "proxy"]
-_ALL = os.environ.get("RCGATEWAY_WAYS") == "all"
+EVERY_WAY = os.environ.get("RCGATEWAY_WAYS") == "all"
 CROSSED = [
-    route for route in ANSWERING if _ALL or (route.version == NEWEST_9) == ((route.model == "key") == (route.mode == "proxy"))
+    route
+    for route in ANSWERING
+    if EVERY_WAY or (route.version == NEWEST_9) == ((route.model == "key") == (route.mode == "proxy"))
 ]
 """Four of them, in which each two of version, model and mode meet."""
 
@@ -62,9 +64,9 @@ def _is_half(route: Route) -> bool:
 
 EVERY_RELAYED = [_relayed(*values) for values in product(*_FACTORS.values())]
 """To gateways in front of real clusters: sixteen."""
-RELAYED = [route for route in EVERY_RELAYED if _ALL or (route.version == NEWEST_9) == _is_half(route)]
+RELAYED = [route for route in EVERY_RELAYED if EVERY_WAY or (route.version == NEWEST_9) == _is_half(route)]
 """Eight of them, in which each three of version, models and upstream meet."""
-APART = EVERY_RELAYED if _ALL else [_relayed(NEWEST_9, "cert", "newest", "key"), _relayed(NEWEST_8, "key", "real", "cert")]
+APART = EVERY_RELAYED if EVERY_WAY else [_relayed(NEWEST_9, "cert", "newest", "key"), _relayed(NEWEST_8, "key", "real", "cert")]
 """Two that have nothing in common: for what is asked by the hundred."""
 
 
