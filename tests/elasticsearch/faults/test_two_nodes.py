@@ -2,10 +2,14 @@
 
 Two gateways are in front of it. One has the addresses of both nodes and a key; the other has the address of one node and a certificate, and
 looks up the rest. A stock local cluster searches through both, and so do clients that have one connection each.
+
+It takes three minutes, so only ``RCGATEWAY_FAULTS=all`` runs it. It has been seen to fail: a node that comes back may take a search before it
+has its shards, and then answers it with an error of its own.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
@@ -25,6 +29,10 @@ from tests.elasticsearch.rig.clusters import set_remote, wait_connected
 from tests.elasticsearch.rig.maven import NEWEST_9
 from tests.elasticsearch.rig.node import Node
 from tests.gateway.processes import put
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("RCGATEWAY_FAULTS") != "all", reason="takes three minutes; RCGATEWAY_FAULTS=all runs it"
+)
 
 SEARCHERS = 4
 """Of each kind, through each gateway."""
