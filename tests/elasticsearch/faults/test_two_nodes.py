@@ -3,8 +3,8 @@
 Two gateways are in front of it. One has the addresses of both nodes and a key; the other has the address of one node and a certificate, and
 looks up the rest. A stock local cluster searches through both, and so do clients that have one connection each.
 
-It takes three minutes, so only ``RCGATEWAY_FAULTS=all`` runs it. It has been seen to fail: a node that comes back may take a search before it
-has its shards, and then answers it with an error of its own.
+It takes three minutes, so only ``RCGATEWAY_FAULTS=all`` runs it. It has been seen to fail: a node that comes back may take a search
+before it has its shards, and then answers it with an error of its own.
 """
 
 from __future__ import annotations
