@@ -111,7 +111,7 @@ class Way:
         real, ours = answers
         assert status is None or real["status"] == status, f"the case itself is wrong: {real}"
         if self.route.version == self.clusters.upstream(self.route.real).version == NEWEST_9:
-            real, ours = _told_to_older(real), _told_to_older(ours)
+            real, ours = told_to_older(real), told_to_older(ours)
         assert not (found := list(differences(real, ours))), "\n".join(found[:20])
         return real["body"]
 
@@ -121,12 +121,12 @@ _NEWER = frozenset({"inference", "mode"})
 _NOT_FOUND = re.compile(r"with effective roles \[\] \(assigned roles (\[[^]]*\]) were not found\)")
 
 
-def _told_to_older(value: Any) -> Any:
+def told_to_older(value: Any) -> Any:
     """What a node of the newer release tells another one over the older release's version of the protocol, which is the gateway's."""
     if isinstance(value, dict):
-        return {key: _told_to_older(entry) for key, entry in value.items() if key not in _NEWER}
+        return {key: told_to_older(entry) for key, entry in value.items() if key not in _NEWER}
     if isinstance(value, list):
-        return [_told_to_older(entry) for entry in value]
+        return [told_to_older(entry) for entry in value]
     return _NOT_FOUND.sub(r"with assigned roles \1", value) if isinstance(value, str) else value
 
 
