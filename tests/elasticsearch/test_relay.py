@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.elasticsearch.ways import APART as FAR_APART
 from tests.elasticsearch.ways import RELAYED, Way, over
 
 APART = "?ccs_minimize_roundtrips=false"
@@ -98,7 +99,7 @@ def test_a_large_answer_comes_whole(way: Way) -> None:
     assert len(way.compare("POST", "/R:logs-app-1/_search", body)["hits"]["hits"]) == 1500
 
 
-@over(RELAYED)
+@over(FAR_APART)
 @pytest.mark.parametrize("user", ["alice", "bob"])
 @pytest.mark.parametrize("expression", ["*", "logs-*", "logs-app-1", "products", "secret", "missing", "logs-app-1,products"])
 @pytest.mark.parametrize("more", ["", "?ignore_unavailable=true"])
