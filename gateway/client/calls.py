@@ -5,6 +5,7 @@ Index expressions are ``alias:name``, in a list or with commas between. All rais
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -37,11 +38,12 @@ CLOSE_SECONDS = 10.0
 """How long closing a point in time may take when nobody waits for it any more."""
 
 
-class Calls:
-    """``execute`` is for the local cluster to say."""
+class Calls(ABC):
+    """``execute`` and ``by_cluster`` are for the local cluster to say."""
 
+    @abstractmethod
     async def execute(self, user: str, action: str, request: Request) -> Message:
-        raise NotImplementedError
+        """The answer to a request of that user. Raises ElasticsearchException."""
 
     async def search(self, user: str, indices: Indices = (), body: Body = b"", **params: Parameter) -> Json:
         """``POST /{indices}/_search``; without indices where the body has a ``pit``. Hits and aggregations of several clusters are merged;
@@ -129,9 +131,9 @@ class Calls:
                 async for hit in hits:
                     yield hit
 
+    @abstractmethod
     def by_cluster(self, expressions: Sequence[str]) -> list[list[str]]:
         """The expressions of each remote cluster, with its alias."""
-        raise NotImplementedError
 
     async def _pages(
         self, user: str, indices: Sequence[str], body: Mapping[str, Any], page: int, keep_alive: str
